@@ -1,0 +1,1 @@
+"""Batch pipelines in plain Python: Luigi's interface on an engine of its own."""
