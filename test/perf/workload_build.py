@@ -50,7 +50,9 @@ class Layered(InMemory):
     def requires(self):
         if not self.layer:
             return []
-        return [Layered(layer=self.layer - 1, k=(self.k + d) % self.width, width=self.width) for d in range(3)]
+        return [
+            Layered(layer=self.layer - 1, k=(self.k + d) % self.width, width=self.width) for d in range(3)
+        ]
 
 
 class LayeredRoot(InMemory):
