@@ -48,9 +48,10 @@ class LuigiStatusCode(enum.Enum):
 class LuigiRunResult:
     """The result of a run.
 
-    ``status`` is a :class:`LuigiStatusCode`, ``summary_text`` the whole execution summary, ``one_line_summary`` its
-    last line, ``worker`` the worker that ran, ``scheduling_succeeded`` whether all tasks were scheduled and run
-    without an error (a task that failed first and succeeded later counts as an error).
+    ``status`` is a :class:`LuigiStatusCode`, ``summary_text`` the whole execution summary,
+    ``one_line_summary`` its last line, ``worker`` the worker that ran, ``scheduling_succeeded`` whether all
+    tasks were scheduled and run without an error (a task that failed first and succeeded later counts as an
+    error).
     """
 
     def __init__(self, worker: FinishedWorker, worker_add_run_status: bool = True) -> None:
@@ -116,7 +117,7 @@ def _partition_tasks(worker: FinishedWorker) -> Categories:
 
 
 def _summary_dict(worker: FinishedWorker) -> Categories:
-    """Return category → set of tasks; the names are those of ``_ORDERED_STATUSES`` (pending ones in two sets)."""
+    """Return category → set of tasks, with the pending ones in two sets."""
     categories = _partition_tasks(worker)
     explain_pending(categories)
     return categories

@@ -1,1 +1,1 @@
-"""The parts of the execution summary: which category a task falls in, and how a family is written on one line."""
+"""The parts of the execution summary: the category of a task, and a family on one line."""

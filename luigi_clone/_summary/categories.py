@@ -1,6 +1,7 @@
 """Sorts the tasks of a finished worker into the categories of the execution summary.
 
-Everything is derived from what the worker wrote down, in time linear in the tasks and edges, without recursion.
+Everything is derived from what the worker wrote down, in time linear in the tasks and edges, without
+recursion.
 """
 
 from __future__ import annotations
@@ -130,7 +131,7 @@ def _known_causes(categories: Categories) -> dict[Task, int]:
 
 
 def _visit(root: Task, causes: dict[Task, int], categories: Categories) -> None:
-    """Walk depth first from ``root``; a frame is the task, its dependencies to come, the causes found so far."""
+    """Walk depth first from ``root``; a frame is (task, dependencies to come, causes)."""
     causes[root] &= ~_UNVISITED
     stack = [(root, iter(_dependencies(root)), [0])]
     while stack:

@@ -102,7 +102,7 @@ def _range_ends(distinct: dict[Any, Any], parameter: Parameter[Any]) -> str | No
     successor = parameter.next_in_enumeration
     try:
         following = {successor(value): value for value in distinct}
-    except Exception:  # noqa: BLE001 - a user's enumeration; without it there is no range, but there is a summary
+    except Exception:  # a user's enumeration: without it there is no range, but a summary
         return None
     beginnings = [value for value in distinct if value not in following]
     beyond = [value for value in following if value not in distinct]
