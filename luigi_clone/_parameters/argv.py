@@ -38,3 +38,19 @@ def activate(parser: ParsedArguments | None) -> ParsedArguments | None:
     _ACTIVE.parser = parser
     RESOLUTION.bump()
     return previous
+
+
+def is_given(value: Any) -> bool:
+    """Tell whether a command-line value counts as given.
+
+    Luigi takes an empty text for absent.  ``[parameters] empty_values = true`` makes it a value, so that
+    ``--name ""`` sets an empty text or clears an optional parameter.  ``None`` and the ``False`` of a flag
+    that is not there are absent in any case.
+    """
+    if value:
+        return True
+    if value is None or value is False:
+        return False
+    from luigi_clone.configuration import get_config
+
+    return bool(get_config().getboolean("parameters", "empty_values", False))
