@@ -1,1 +1,217 @@
-"""Batch pipelines in plain Python: Luigi's interface on an engine of its own."""
+"""Batch pipelines in plain Python: Luigi's interface on an engine of its own.
+
+The names are loaded when they are first used, so that importing the package costs little.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from luigi_clone.__version__ import ENGINE_VERSION, VERSION
+
+if TYPE_CHECKING:
+    from luigi_clone import (
+        configuration,
+        event,
+        interface,
+        local_target,
+        parameter,
+        rpc,
+        target,
+        task,
+        task_register,
+    )
+    from luigi_clone.event import Event
+    from luigi_clone.execution_summary import LuigiStatusCode
+    from luigi_clone.interface import build, run
+    from luigi_clone.local_target import LocalTarget
+    from luigi_clone.parameter import (
+        BoolParameter,
+        ChoiceListParameter,
+        ChoiceParameter,
+        DateHourParameter,
+        DateIntervalParameter,
+        DateMinuteParameter,
+        DateParameter,
+        DateSecondParameter,
+        DictParameter,
+        EnumListParameter,
+        EnumParameter,
+        FloatParameter,
+        IntParameter,
+        ListParameter,
+        MonthParameter,
+        NumericalParameter,
+        OptionalBoolParameter,
+        OptionalChoiceParameter,
+        OptionalDateParameter,
+        OptionalDictParameter,
+        OptionalFloatParameter,
+        OptionalIntParameter,
+        OptionalListParameter,
+        OptionalNumericalParameter,
+        OptionalParameter,
+        OptionalPathParameter,
+        OptionalStrParameter,
+        OptionalTupleParameter,
+        Parameter,
+        PathParameter,
+        StrParameter,
+        TaskParameter,
+        TimeDeltaParameter,
+        TupleParameter,
+        YearParameter,
+    )
+    from luigi_clone.rpc import RemoteScheduler, RPCError
+    from luigi_clone.target import Target
+    from luigi_clone.task import (
+        Config,
+        DynamicRequirements,
+        ExternalTask,
+        Task,
+        WrapperTask,
+        auto_namespace,
+        namespace,
+    )
+
+__version__ = VERSION
+"""The version of Luigi whose behaviour this is; packages built on Luigi ask for it."""
+engine_version = ENGINE_VERSION
+"""The version of this package."""
+
+__all__ = [  # noqa: RUF022 - in Luigi's order; the range tasks are added when they are loaded
+    "task",
+    "Task",
+    "Config",
+    "ExternalTask",
+    "WrapperTask",
+    "namespace",
+    "auto_namespace",
+    "DynamicRequirements",
+    "target",
+    "Target",
+    "LocalTarget",
+    "task_register",
+    "rpc",
+    "RemoteScheduler",
+    "RPCError",
+    "parameter",
+    "Parameter",
+    "DateParameter",
+    "MonthParameter",
+    "YearParameter",
+    "DateHourParameter",
+    "DateMinuteParameter",
+    "DateSecondParameter",
+    "DateIntervalParameter",
+    "TimeDeltaParameter",
+    "StrParameter",
+    "IntParameter",
+    "FloatParameter",
+    "BoolParameter",
+    "PathParameter",
+    "TaskParameter",
+    "ListParameter",
+    "TupleParameter",
+    "EnumParameter",
+    "DictParameter",
+    "EnumListParameter",
+    "configuration",
+    "interface",
+    "local_target",
+    "run",
+    "build",
+    "event",
+    "Event",
+    "NumericalParameter",
+    "ChoiceParameter",
+    "ChoiceListParameter",
+    "OptionalParameter",
+    "OptionalStrParameter",
+    "OptionalIntParameter",
+    "OptionalFloatParameter",
+    "OptionalBoolParameter",
+    "OptionalDateParameter",
+    "OptionalPathParameter",
+    "OptionalDictParameter",
+    "OptionalListParameter",
+    "OptionalTupleParameter",
+    "OptionalChoiceParameter",
+    "OptionalNumericalParameter",
+    "LuigiStatusCode",
+    "__version__",
+]
+
+# Where the names come from; those that end in Parameter come from luigi_clone.parameter.
+_ORIGINS = {
+    "Config": "task",
+    "DynamicRequirements": "task",
+    "Event": "event",
+    "ExternalTask": "task",
+    "LocalTarget": "local_target",
+    "LuigiStatusCode": "execution_summary",
+    "RPCError": "rpc",
+    "RemoteScheduler": "rpc",
+    "Target": "target",
+    "Task": "task",
+    "WrapperTask": "task",
+    "auto_namespace": "task",
+    "build": "interface",
+    "namespace": "task",
+    "run": "interface",
+}
+
+# The modules that importing Luigi loads, and that programs therefore reach as attributes.
+_MODULES = frozenset(
+    {
+        "batch_notifier",
+        "cmdline_parser",
+        "configuration",
+        "date_interval",
+        "event",
+        "execution_summary",
+        "format",
+        "freezing",
+        "interface",
+        "local_target",
+        "lock",
+        "metrics",
+        "notifications",
+        "parameter",
+        "rpc",
+        "scheduler",
+        "setup_logging",
+        "target",
+        "task",
+        "task_history",
+        "task_register",
+        "task_status",
+        "tools",
+        "util",
+        "worker",
+    }
+)
+
+
+def __getattr__(name: str) -> Any:
+    value: Any
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name in _ORIGINS:
+        value = getattr(importlib.import_module(f"{__name__}.{_ORIGINS[name]}"), name)
+    elif name.endswith("Parameter") and name in __all__:
+        value = getattr(importlib.import_module(f"{__name__}.parameter"), name)
+    elif name == "range":
+        importlib.import_module(f"{__name__}.task_register").autoload_range()
+        if name in globals():
+            return globals()[name]
+        raise AttributeError(f"module {__name__!r} has no attribute 'range': [core] autoload_range is false")
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_MODULES})

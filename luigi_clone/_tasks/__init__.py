@@ -1,0 +1,1 @@
+"""How the parameters of a task class become the values of its instances."""
