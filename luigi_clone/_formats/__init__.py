@@ -1,0 +1,1 @@
+"""Streams behind the formats: text and newline layers, compression, pipes to processes."""

@@ -1,0 +1,1 @@
+"""What local files need beyond ``open``: temporary names, durability, renames that never replace."""
