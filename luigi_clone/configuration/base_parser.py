@@ -41,7 +41,7 @@ class TrackedDict(dict[Any, Any]):
         RESOLUTION.number += 1
         super().__delitem__(key)
 
-    def __ior__(self, other: Any) -> TrackedDict:  # type: ignore[misc]
+    def __ior__(self, other: Any) -> TrackedDict:
         self.update(other)
         return self
 

@@ -1,0 +1,92 @@
+"""Task processes do not outlive a worker that is told to end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from luigi_clone._task_processes.ending import send_to_group
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from luigi_clone._task_processes.process import TaskProcess
+
+_POLL = 0.002
+_AFTER_INTERRUPT = 0.1
+_AFTER_LEADER = 0.2
+
+
+def _wait(condition: Callable[[], bool], seconds: float) -> bool:
+    """Wait until ``condition`` holds; false when it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_POLL)
+    return True
+
+
+def interrupt(processes: Iterable[TaskProcess]) -> None:
+    """Send the processes what ctrl-C sends, and give them a moment to clean up."""
+    alive = [process for process in processes if process.is_alive()]
+    for process in alive:
+        assert process.pid is not None
+        send_to_group(process.pid, signal.SIGINT)
+    _wait(lambda: not any(process.is_alive() for process in alive), _AFTER_INTERRUPT)
+
+
+def end(processes: Iterable[TaskProcess]) -> None:
+    """End the processes and everything in their groups; returns when they are gone."""
+    alive = [process for process in processes if process.is_alive()]
+    for process in alive:
+        if process.ending is None:
+            process.terminate()
+    if not alive:
+        return
+    grace = max(process.termination_grace for process in alive)
+    _wait(lambda: not any(process.is_alive() for process in alive), grace)
+    endings = [process.ending for process in alive if process.ending is not None]
+    # What a task started gets a moment more than the task itself.
+    _wait(lambda: all(ending.is_over() for ending in endings), _AFTER_LEADER)
+    for ending in endings:
+        if not ending.is_over():
+            ending.send(signal.SIGKILL)
+    _wait(lambda: not any(process.is_alive() for process in alive), grace)
+
+
+class TerminationGuard:
+    """Ends the task processes when SIGTERM ends the worker.
+
+    It steps in only where SIGTERM would have its default effect, and lets it have that effect afterwards.
+    """
+
+    def __init__(self, end_children: Callable[[], None]) -> None:
+        self._end_children = end_children
+        self._owner = os.getpid()
+        self._installed = False
+
+    def install(self) -> None:
+        """Catch SIGTERM; does nothing outside the main thread or where somebody else catches it."""
+        if self._installed or threading.current_thread() is not threading.main_thread():
+            return
+        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, self._handle)
+            self._installed = True
+
+    def remove(self) -> None:
+        """Restore the default, unless somebody else changed it meanwhile."""
+        if self._installed and signal.getsignal(signal.SIGTERM) == self._handle:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        self._installed = False
+
+    def _handle(self, signum: int, frame: FrameType | None) -> None:
+        # A child inherits the handler until it restores the default.
+        if os.getpid() == self._owner:
+            self._end_children()
+        signal.signal(signum, signal.SIG_DFL)
+        os.kill(os.getpid(), signum)

@@ -1,0 +1,299 @@
+"""One attempt at a task, in the worker's own process or in a child."""
+
+from __future__ import annotations
+
+import collections.abc
+import contextlib
+import json
+import logging
+import multiprocessing
+import os
+import time
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from luigi_clone._task_processes.completion import TaskException, check_complete_cached, is_external
+from luigi_clone._task_processes.ending import Ending
+from luigi_clone._task_processes.forking import begin_child
+from luigi_clone._task_processes.results import ResultQueue
+from luigi_clone.event import Event
+from luigi_clone.task import DynamicRequirements, flatten
+from luigi_clone.task_status import DONE, FAILED, PENDING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, MutableMapping
+
+    from luigi_clone.task import Task
+
+logger = logging.getLogger("luigi-interface")
+
+Requirement = tuple[str, str, dict[str, Any]]
+"""Module, family and text parameters: enough to make the task again."""
+
+Result = tuple[str, "str | None", Any, list[str], list[Requirement]]
+"""Task id, status, explanation, missing dependencies, new requirements."""
+
+_EXTERNAL_MISSING = "Task is an external data dependency and data does not exist (yet?)."
+
+# What multiprocessing.Process keeps in an instance from its constructor on.
+_PROCESS_STATE = frozenset(
+    ("_identity", "_config", "_parent_pid", "_popen", "_closed", "_target", "_args", "_kwargs", "_name")
+)
+
+
+def plain_explanation(expl: Any) -> Any:
+    """Return ``expl`` if it can travel as JSON, else its text."""
+    if expl is None or isinstance(expl, str):
+        return expl
+    try:
+        json.dumps(expl)
+    except Exception:  # a value of the user's may raise anything when encoded
+        return repr(expl)
+    return expl
+
+
+def _refuse(result: Any, error: Exception) -> Any:
+    text = f"The result of the task could not be sent to the worker: {error!r}"
+    return (result[0], FAILED, text, [], [])
+
+
+class TaskProcess(multiprocessing.Process):
+    """Runs one task once and puts the outcome on ``result_queue``.
+
+    ``run()`` does it in the calling process, ``start()`` in a child. ``timeout_time`` is the Unix time from
+    which on the worker ends the child, ``None`` without a timeout.
+    """
+
+    __module__ = "luigi_clone.worker"
+
+    forward_reporter_attributes: dict[str, str] = {  # noqa: RUF012 - Luigi's name, replaceable
+        "update_tracking_url": "set_tracking_url",
+        "update_status_message": "set_status_message",
+        "update_progress_percentage": "set_progress_percentage",
+        "decrease_running_resources": "decrease_running_resources",
+        "scheduler_messages": "scheduler_messages",
+    }
+
+    termination_grace = 5.0
+    """Seconds between SIGTERM and SIGKILL."""
+
+    def __init__(
+        self,
+        task: Task,
+        worker_id: str,
+        result_queue: Any,
+        status_reporter: Any,
+        use_multiprocessing: bool = False,
+        worker_timeout: float = 0,
+        check_unfulfilled_deps: bool = True,
+        check_complete_on_run: bool = False,
+        task_completion_cache: MutableMapping[str, bool] | None = None,
+    ) -> None:
+        # multiprocessing's own constructor runs when the first of its attributes is asked for (__getattr__):
+        # a task that runs in this process has no use for it.
+        self.task = task
+        self.worker_id = worker_id
+        self.result_queue = result_queue
+        self.status_reporter = status_reporter
+        if task.worker_timeout is not None:
+            worker_timeout = task.worker_timeout
+        self.worker_timeout = worker_timeout
+        self.timeout_time = time.time() + worker_timeout if worker_timeout else None
+        self.use_multiprocessing = use_multiprocessing or self.timeout_time is not None
+        self.check_unfulfilled_deps = check_unfulfilled_deps
+        self.check_complete_on_run = check_complete_on_run
+        self.task_completion_cache = task_completion_cache
+        self.ending: Ending | None = None
+        self.required_tasks: list[Task] | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _PROCESS_STATE and "_popen" not in self.__dict__:
+            multiprocessing.Process.__init__(self)
+            return self.__dict__[name]
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def check_complete(self, task: Task) -> bool:
+        """Return whether ``task`` is complete, from the worker's cache when there is one."""
+        return check_complete_cached(task, self.task_completion_cache)
+
+    # -- the attempt ------------------------------------------------
+
+    def run(self) -> None:
+        """Run the task, fire its events, and put the result tuple on the queue whatever happens."""
+        task = self.task
+        logger.info("[pid %s] Worker %s running   %s", os.getpid(), self.worker_id, task)
+        if self.use_multiprocessing:
+            self._reseed()
+        status: str | None = FAILED
+        expl: Any = ""
+        missing: list[str] = []
+        new_deps: list[Requirement] = []
+        try:
+            external = is_external(task)
+            if self.check_unfulfilled_deps and not external:
+                self._check_dependencies(missing)
+            started = time.time()
+            status = None
+            task.trigger_event(Event.START, task)
+            if external:
+                status, expl = self._look_for_external_data()
+            else:
+                with self._forward_attributes():
+                    new_deps = self._run_get_new_deps() or []
+                status = self._status_after_run(new_deps)
+            if new_deps:
+                logger.info("[pid %s] Worker %s new requirements      %s", os.getpid(), self.worker_id, task)
+            elif status == DONE:
+                expl = self._succeed(started)
+        except KeyboardInterrupt:
+            if self.use_multiprocessing:
+                # The worker goes on without this child, so it must learn that the attempt is over.
+                status = FAILED
+                expl = "Interrupted:\n" + traceback.format_exc()
+            raise
+        except BaseException as exception:  # SystemExit fails the task as well
+            status = FAILED
+            expl = self._fail(exception)
+        finally:
+            self.result_queue.put((task.task_id, status, plain_explanation(expl), missing, new_deps))
+
+    def _reseed(self) -> None:
+        """Give the child random numbers of its own."""
+        import random
+
+        random.seed(os.getpid() * time.time())
+
+    def _check_dependencies(self, missing: list[str]) -> None:
+        for dep in self.task.deps():
+            if not self.check_complete(dep):
+                absent = [output for output in flatten(dep.output()) if not output.exists()]
+                if absent:
+                    missing.append(f"{dep.task_id} ({', '.join(map(str, absent))})")
+                else:
+                    missing.append(dep.task_id)
+        if missing:
+            noun = "dependency" if len(missing) == 1 else "dependencies"
+            raise RuntimeError(f"Unfulfilled {noun} at run time: {', '.join(missing)}")
+
+    def _look_for_external_data(self) -> tuple[str, str]:
+        if self.check_complete(self.task):
+            return DONE, ""
+        return FAILED, _EXTERNAL_MISSING
+
+    def _status_after_run(self, new_deps: list[Requirement]) -> str:
+        if new_deps:
+            return PENDING
+        if self.check_complete_on_run:
+            if not self.check_complete(self.task):
+                raise TaskException("Task finished running, but complete() is still returning false.")
+        elif self.task_completion_cache is not None:
+            self.task_completion_cache[self.task.task_id] = True
+        return DONE
+
+    def _succeed(self, started: float) -> Any:
+        task = self.task
+        task.trigger_event(Event.PROCESSING_TIME, task, time.time() - started)
+        expl = task.on_success()
+        logger.info("[pid %s] Worker %s done      %s", os.getpid(), self.worker_id, task)
+        task.trigger_event(Event.SUCCESS, task)
+        return expl
+
+    def _fail(self, exception: BaseException) -> Any:
+        try:
+            return self._handle_run_exception(exception)
+        except Exception:  # the user's on_failure must not take the other tasks with it
+            logger.exception(
+                "[pid %s] Worker %s: on_failure of %s raised", os.getpid(), self.worker_id, self.task
+            )
+            return "Runtime error, and on_failure() raised while handling it:\n" + traceback.format_exc()
+
+    def _handle_run_exception(self, exception: BaseException) -> Any:
+        """Log the exception, fire FAILURE, and return what the task's ``on_failure`` says."""
+        logger.exception("[pid %s] Worker %s failed    %s", os.getpid(), self.worker_id, self.task)
+        self.task.trigger_event(Event.FAILURE, self.task, exception)
+        return self.task.on_failure(exception)
+
+    @contextlib.contextmanager
+    def _forward_attributes(self) -> Iterator[TaskProcess]:
+        """Put the callbacks of the status reporter on the task, and ``None`` in their place afterwards."""
+        task, reporter = self.task, self.status_reporter
+        for reporter_name, task_name in self.forward_reporter_attributes.items():
+            setattr(task, task_name, getattr(reporter, reporter_name))
+        try:
+            yield self
+        finally:
+            for task_name in self.forward_reporter_attributes.values():
+                setattr(task, task_name, None)
+
+    def _run_get_new_deps(self) -> list[Requirement] | None:
+        """Call ``run()`` and drive its generator; return the requirements that are not complete yet."""
+        generator: Any = self.task.run()
+        if not isinstance(generator, collections.abc.Generator):
+            return None
+        outputs: Any = None
+        while True:
+            try:
+                required = generator.send(outputs)
+            except StopIteration:
+                return None
+            if not isinstance(required, DynamicRequirements):
+                required = DynamicRequirements(required)
+            if not required.complete(self.check_complete):
+                tasks = list(required.flat_requirements)
+                self.required_tasks = tasks
+                return [(t.task_module, t.task_family, t.to_str_params()) for t in tasks]
+            outputs = required.paths
+
+    # -- the child ------------------------------------------------
+
+    def start(self) -> None:
+        """Start the child that runs the task."""
+        queue = self.result_queue
+        if not isinstance(queue, ResultQueue):
+            super().start()
+            return
+        with queue.channel(self, _refuse) as self.result_queue:
+            try:
+                super().start()
+            finally:
+                self.result_queue = queue
+
+    def _bootstrap(self, parent_sentinel: int | None = None) -> int:
+        begin_child()
+        return super()._bootstrap(parent_sentinel)  # type: ignore[misc, no-any-return]
+
+    def is_alive(self) -> bool:
+        """Tell whether the child runs; false when there is none."""
+        return "_popen" in self.__dict__ and super().is_alive()
+
+    def terminate(self) -> None:
+        """Begin to end the child, without waiting: SIGTERM now, SIGKILL after ``termination_grace``."""
+        self._recursive_terminate()
+
+    def _recursive_terminate(self) -> None:
+        """Begin to end the child and everything it started."""
+        if self.is_alive() and self.pid is not None:
+            self.ending = Ending(self.pid, self.termination_grace)
+
+
+class ContextManagedTaskProcess(TaskProcess):
+    """Runs the task within the context manager that ``[worker] task_process_context`` names."""
+
+    __module__ = "luigi_clone.worker"
+
+    def __init__(self, context: str | None, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.context = context
+
+    def run(self) -> None:
+        """Run the task within the context."""
+        if not self.context:
+            super().run()
+            return
+        import importlib
+
+        logger.debug("Importing module and instantiating %s", self.context)
+        module_name, _, class_name = self.context.rpartition(".")
+        context = getattr(importlib.import_module(module_name), class_name)
+        with context(self):
+            super().run()

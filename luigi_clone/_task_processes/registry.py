@@ -1,0 +1,69 @@
+"""Which factory makes the task processes: ``[worker] executor``.
+
+A factory is called like :class:`~luigi_clone._task_processes.process.ContextManagedTaskProcess` and returns
+an object with ``task``, ``status_reporter``, ``use_multiprocessing``, ``worker_timeout``, ``timeout_time``,
+``exitcode``, ``start()``, ``run()``, ``is_alive()`` and ``terminate()``. It puts one result tuple on the
+queue it was given. An object that has a ``sentinel`` (something with a file descriptor that becomes readable
+at the end of the process) is noticed at once when it ends, any other is looked at every ``wait_interval``
+seconds.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from luigi_clone._task_processes.process import ContextManagedTaskProcess
+
+Factory = Callable[..., Any]
+
+ENTRY_POINT_GROUP = "luigi_clone.executors"
+
+
+class InProcess(ContextManagedTaskProcess):
+    """Runs every task in the worker's own process; a timeout cannot be enforced there."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.use_multiprocessing = False
+
+
+def _forked(*args: Any, **kwargs: Any) -> ContextManagedTaskProcess:
+    """Run every task in a child."""
+    return ContextManagedTaskProcess(*args, **{**kwargs, "use_multiprocessing": True})
+
+
+_BUILT_IN: dict[str, Factory] = {
+    "auto": ContextManagedTaskProcess,
+    "in-process": InProcess,
+    "process": _forked,
+}
+
+
+@functools.cache
+def find_factory(name: str) -> Factory:
+    """Return the factory of this name: a built-in one, an entry point, or a dotted name.
+
+    Raises ``ValueError`` when there is none.
+    """
+    if name in _BUILT_IN:
+        return _BUILT_IN[name]
+    from importlib import metadata
+
+    for entry_point in metadata.entry_points(group=ENTRY_POINT_GROUP, name=name):
+        factory: Factory = entry_point.load()
+        return factory
+    module_name, _, attribute = name.rpartition(".")
+    if not module_name:
+        raise ValueError(
+            f"[worker] executor: there is no {name!r}; known are {', '.join(sorted(_BUILT_IN))}, the entry"
+            f" points of the group {ENTRY_POINT_GROUP!r}, and dotted names like package.module.Class"
+        )
+    import importlib
+
+    try:
+        found: Factory = getattr(importlib.import_module(module_name), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"[worker] executor: cannot import {name!r}: {error}") from error
+    return found

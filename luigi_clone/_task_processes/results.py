@@ -1,0 +1,299 @@
+"""The way of a result from a task process to the worker's loop.
+
+Inside the worker's process a result is an entry in a deque. A child gets a pipe of its own: a child that is
+killed half way through a write spoils nothing but its own message, nothing needs a lock or a feeder thread,
+and the loop sleeps in ``poll`` until there is something to read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import queue
+import select
+import struct
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+_LENGTH = struct.Struct("!Q")
+_CHUNK = 1 << 16
+
+
+class Waitable(Protocol):
+    """A process as the queue sees it."""
+
+    def is_alive(self) -> bool:
+        """Tell whether the process runs."""
+
+
+def _send(fd: int, payload: bytes) -> None:
+    data = memoryview(_LENGTH.pack(len(payload)) + payload)
+    while data:
+        data = data[os.write(fd, data) :]
+
+
+class ChildResults:
+    """The child's end of its pipe, with the ``put`` of a queue.
+
+    A result that cannot be pickled is replaced by what ``refuse(result, error)`` makes of it, so that the
+    worker hears of the end of the task in any case.
+    """
+
+    def __init__(self, fd: int, refuse: Callable[[Any, Exception], Any]) -> None:
+        self._fd = fd
+        self._refuse = refuse
+
+    def put(self, result: Any, block: bool = True, timeout: float | None = None) -> None:
+        """Send one result to the worker."""
+        try:
+            payload = pickle.dumps(result, pickle.HIGHEST_PROTOCOL)
+        except Exception as error:  # pickling runs user code
+            payload = pickle.dumps(self._refuse(result, error), pickle.HIGHEST_PROTOCOL)
+        # The worker closes its end once it has the result it waits for; what comes later is of no interest.
+        with contextlib.suppress(BrokenPipeError):
+            _send(self._fd, payload)
+
+    def __getstate__(self) -> tuple[Any, Callable[[Any, Exception], Any]]:
+        from multiprocessing import reduction
+
+        return reduction.DupFd(self._fd), self._refuse
+
+    def __setstate__(self, state: tuple[Any, Callable[[Any, Exception], Any]]) -> None:
+        handle, self._refuse = state
+        self._fd = handle.detach()
+
+
+class _Channel:
+    """The worker's end of one child's pipe."""
+
+    __slots__ = ("buffer", "fd", "process")
+
+    def __init__(self, fd: int, process: Waitable) -> None:
+        self.fd = fd
+        self.process = process
+        self.buffer = bytearray()
+
+    def read(self) -> bytes | None:
+        """Return a complete message, or ``None`` when more must come; raise ``EOFError`` at the end."""
+        while True:
+            if len(self.buffer) >= _LENGTH.size:
+                end = _LENGTH.size + _LENGTH.unpack_from(self.buffer)[0]
+                if len(self.buffer) >= end:
+                    return bytes(self.buffer[_LENGTH.size : end])
+            try:
+                chunk = os.read(self.fd, _CHUNK)
+            except BlockingIOError:
+                return None
+            if not chunk:
+                raise EOFError
+            self.buffer += chunk
+
+
+def _await_end(process: Waitable) -> None:
+    """Wait out the moment between a child's closing of its files and its end.
+
+    A child that only closed its files goes on; it is looked at again at the next purge.
+    """
+    deadline = time.monotonic() + 0.02
+    while process.is_alive() and time.monotonic() < deadline:
+        time.sleep(0.0005)
+
+
+class ResultQueue:
+    """Results of the task processes of one worker, with the interface of a queue.
+
+    ``put`` works from any thread of the worker's process and from its task processes. ``get`` returns early
+    with ``queue.Empty`` when a task process came to its end, so that the caller looks after it at once.
+    """
+
+    def __init__(self) -> None:
+        self._owner = os.getpid()
+        self._items: deque[Any] = deque()
+        self._channels: dict[int, _Channel] = {}
+        self._poll: select.poll | None = None
+        self._wake: tuple[int, int] | None = None
+        self._waiting = False
+        self._child: ChildResults | None = None
+        self._shared: Any = None
+        self._foreign: dict[int, Waitable] = {}
+
+    # -- both sides ------------------------------------------------
+
+    def put(self, result: Any, block: bool = True, timeout: float | None = None) -> None:
+        """Add one result; never blocks in the worker's process."""
+        if os.getpid() != self._owner:
+            self._put_from_child(result)
+            return
+        self._items.append(result)
+        if self._waiting and self._wake is not None:
+            os.write(self._wake[1], b"x")
+
+    put_nowait = put
+
+    def _put_from_child(self, result: Any) -> None:
+        if self._child is not None:
+            self._child.put(result)
+        elif self._shared is not None:
+            self._shared.put(result)
+        else:
+            raise RuntimeError("Only the worker and its task processes can put a result on this queue.")
+
+    # -- the worker's side ------------------------------------------------
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        """Return the next result, waiting at most ``timeout`` seconds for it.
+
+        Raises ``queue.Empty`` when there is none in time, or earlier when a task process ended without one.
+        """
+        if not self._items:
+            if not block:
+                timeout = 0
+            deadline = None if timeout is None else time.monotonic() + timeout
+            self._collect(deadline)
+        if self._items:
+            return self._items.popleft()
+        raise queue.Empty
+
+    def get_nowait(self) -> Any:
+        """Return the next result if there is one."""
+        return self.get(block=False)
+
+    def empty(self) -> bool:
+        """Tell whether no result has arrived."""
+        return not self._items
+
+    def qsize(self) -> int:
+        """Return the number of results that have arrived."""
+        return len(self._items)
+
+    def close(self) -> None:
+        """Close the pipes; what arrived before can still be read."""
+        for channel in list(self._channels.values()):
+            self._drop(channel)
+        if self._wake is not None:
+            for fd in self._wake:
+                os.close(fd)
+            self._wake = None
+        if self._shared is not None:
+            self._shared.close()
+            self._shared = None
+        self._foreign.clear()
+        self._poll = None
+
+    def join_thread(self) -> None:
+        """Return at once: there is no thread. Part of the interface of multiprocessing queues."""
+
+    cancel_join_thread = join_thread
+
+    @contextlib.contextmanager
+    def channel(self, process: Waitable, refuse: Callable[[Any, Exception], Any]) -> Iterator[ChildResults]:
+        """Open a pipe around the start of ``process``; the value is what the child puts its results on."""
+        reader, writer = os.pipe()
+        try:
+            self._child = ChildResults(writer, refuse)
+            yield self._child
+        except BaseException:
+            os.close(reader)
+            raise
+        finally:
+            self._child = None
+            os.close(writer)
+        os.set_blocking(reader, False)
+        self._channels[reader] = _Channel(reader, process)
+        self._poller().register(reader, select.POLLIN)
+
+    def drain(self, process: Waitable) -> None:
+        """Take in what an ended ``process`` left in its pipe."""
+        for channel in list(self._channels.values()):
+            if channel.process is process:
+                self._receive(channel)
+
+    def has_result_of(self, task_id: str) -> bool:
+        """Tell whether a result of this task waits to be taken."""
+        return any(item[0] == task_id for item in self._items)
+
+    def discard(self, task_id: str) -> None:
+        """Forget the results of this task that wait to be taken."""
+        self._items = deque(item for item in self._items if item[0] != task_id)
+
+    def share(self) -> None:
+        """Let processes that others start put results here too, from now on."""
+        if self._shared is None:
+            import multiprocessing
+
+            self._shared = multiprocessing.SimpleQueue()
+            self._poller().register(self._shared._reader.fileno(), select.POLLIN)
+
+    def watch(self, process: Any) -> None:
+        """Notice the end of a process that others made, if it has something to wait for."""
+        sentinel = getattr(process, "sentinel", None)
+        if sentinel is not None:
+            fd = sentinel if isinstance(sentinel, int) else sentinel.fileno()
+            self._foreign[fd] = process
+            self._poller().register(fd, select.POLLIN)
+
+    def _poller(self) -> select.poll:
+        if self._poll is None:
+            self._poll = select.poll()
+            self._wake = os.pipe()
+            os.set_blocking(self._wake[0], False)
+            os.set_blocking(self._wake[1], False)
+            self._poll.register(self._wake[0], select.POLLIN)
+        return self._poll
+
+    def _collect(self, deadline: float | None) -> None:
+        """Wait until a result arrives, a child ends, or the deadline passes."""
+        poller = self._poller()
+        self._waiting = True
+        try:
+            while not self._items:
+                left = None if deadline is None else max(0.0, deadline - time.monotonic())
+                ready = poller.poll(None if left is None else left * 1000)
+                if not ready:
+                    if left == 0 or (deadline is not None and time.monotonic() >= deadline):
+                        return
+                    continue
+                if self._take(ready):
+                    return
+        finally:
+            self._waiting = False
+
+    def _take(self, ready: list[tuple[int, int]]) -> bool:
+        """Read what is ready; true when a child came to its end without a result."""
+        ended = False
+        for fd, _ in ready:
+            channel = self._channels.get(fd)
+            if channel is not None:
+                ended = self._receive(channel) or ended
+            elif fd in self._foreign:
+                self._poller().unregister(fd)
+                _await_end(self._foreign.pop(fd))
+                ended = True
+            elif self._shared is not None and fd == self._shared._reader.fileno():
+                self._items.append(self._shared.get())
+            elif self._wake is not None and fd == self._wake[0]:
+                with contextlib.suppress(BlockingIOError):
+                    os.read(fd, _CHUNK)
+        return ended
+
+    def _receive(self, channel: _Channel) -> bool:
+        """Take one message if it is complete; true when the child ended without one."""
+        try:
+            message = channel.read()
+        except (EOFError, OSError):
+            self._drop(channel)
+            _await_end(channel.process)
+            return True
+        if message is not None:
+            self._drop(channel)
+            self._items.append(pickle.loads(message))  # noqa: S301 - written by our own child
+        return False
+
+    def _drop(self, channel: _Channel) -> None:
+        del self._channels[channel.fd]
+        if self._poll is not None:
+            self._poll.unregister(channel.fd)
+        os.close(channel.fd)

@@ -1,0 +1,1 @@
+"""The rooms of :mod:`luigi_clone.worker`: options, discovery, reports, messages."""

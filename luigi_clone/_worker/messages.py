@@ -1,0 +1,128 @@
+"""What travels between a worker, its tasks and the scheduler while tasks run."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from luigi_clone._task_processes.forking import talking
+from luigi_clone.task_status import RUNNING
+
+logger = logging.getLogger("luigi-interface")
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def rpc_message_callback(fn: _Function) -> _Function:
+    """Mark a method of a worker as one that the scheduler may call by a message."""
+    fn.is_rpc_message_callback = True  # type: ignore[attr-defined]
+    return fn
+
+
+class TaskStatusReporter:
+    """Tells the scheduler about one running task; its methods become the callbacks on the task."""
+
+    __module__ = "luigi_clone.worker"
+
+    def __init__(self, scheduler: Any, task_id: str, worker_id: str, scheduler_messages: Any) -> None:
+        self._task_id = task_id
+        self._worker_id = worker_id
+        self._scheduler = scheduler
+        self.scheduler_messages = scheduler_messages
+
+    def update_tracking_url(self, tracking_url: str) -> None:
+        """Set the address at which the work can be watched."""
+        self._scheduler.add_task(
+            task_id=self._task_id, worker=self._worker_id, status=RUNNING, tracking_url=tracking_url
+        )
+
+    def update_status_message(self, message: str) -> None:
+        """Set the status text."""
+        self._scheduler.set_task_status_message(task_id=self._task_id, status_message=message)
+
+    def update_progress_percentage(self, percentage: float) -> None:
+        """Set the progress, 0 to 100."""
+        self._scheduler.set_task_progress_percentage(task_id=self._task_id, progress_percentage=percentage)
+
+    def decrease_running_resources(self, decrease_resources: dict[str, int]) -> None:
+        """Give back part of the resources that the running task holds."""
+        self._scheduler.decrease_running_task_resources(
+            task_id=self._task_id, decrease_resources=decrease_resources
+        )
+
+    def report_task_statistics(self, statistics: Any) -> None:
+        """Hand statistics of the task to the scheduler's metrics collector."""
+        self._scheduler.report_task_statistics(task_id=self._task_id, statistics=statistics)
+
+
+class SchedulerMessage:
+    """A message to a running task; ``str()`` is its content, and it equals whatever has the same text."""
+
+    __module__ = "luigi_clone.worker"
+
+    def __init__(self, scheduler: Any, task_id: str, message_id: str, content: str, **payload: Any) -> None:
+        self._scheduler = scheduler
+        self._task_id = task_id
+        self._message_id = message_id
+        self.content = content
+        self.payload = payload
+
+    def __str__(self) -> str:
+        return str(self.content)
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self.content == other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def respond(self, response: Any) -> None:
+        """Send an answer, which the sender finds at the scheduler."""
+        self._scheduler.add_scheduler_message_response(
+            task_id=self._task_id, message_id=self._message_id, response=response
+        )
+
+
+class KeepAliveThread(threading.Thread):
+    """Pings the scheduler every ``ping_interval`` seconds and hands over the messages that come back."""
+
+    __module__ = "luigi_clone.worker"
+
+    def __init__(
+        self,
+        scheduler: Any,
+        worker_id: str,
+        ping_interval: float,
+        rpc_message_callback: Callable[[dict[str, Any]], None],
+    ) -> None:
+        super().__init__()
+        self._should_stop = threading.Event()
+        self._scheduler = scheduler
+        self._worker_id = worker_id
+        self._ping_interval = ping_interval
+        self._rpc_message_callback = rpc_message_callback
+
+    def stop(self) -> None:
+        """Let the thread end; it wakes at once."""
+        self._should_stop.set()
+
+    def run(self) -> None:
+        """Ping until stopped."""
+        while not self._should_stop.wait(self._ping_interval):
+            self._ping()
+        logger.info("Worker %s was stopped. Shutting down Keep-Alive thread", self._worker_id)
+
+    def _ping(self) -> None:
+        try:
+            with talking():
+                response = self._scheduler.ping(worker=self._worker_id)
+        except Exception:  # the next ping may get through
+            logger.warning("Failed pinging scheduler")
+            return
+        for message in (response or {}).get("rpc_messages", ()):
+            logger.info("Worker %s got message %s", self._worker_id, message)
+            try:
+                self._rpc_message_callback(message)
+            except Exception:  # a bad message must not end the pings
+                logger.exception("Worker %s could not handle message %s", self._worker_id, message)

@@ -1,0 +1,262 @@
+"""The tasks that run: how they start, how their ends are noticed, and what is reported of them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import queue
+import time
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from luigi_clone._task_processes import guard
+from luigi_clone._task_processes.completion import is_external
+from luigi_clone._task_processes.ending import Ending, press_all
+from luigi_clone._task_processes.forking import starting
+from luigi_clone._task_processes.process import TaskProcess, plain_explanation
+from luigi_clone._task_processes.registry import find_factory
+from luigi_clone._task_processes.results import ResultQueue
+from luigi_clone._worker.messages import TaskStatusReporter
+from luigi_clone._worker.scheduling import SchedulingPhase, get_retry_policy_dict
+from luigi_clone.event import Event
+from luigi_clone.task_register import load_task
+from luigi_clone.task_status import DONE, FAILED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from luigi_clone.task import Task
+
+logger = logging.getLogger("luigi-interface")
+
+
+class RunningTasks(SchedulingPhase):
+    """The part of a worker that runs tasks."""
+
+    _judged: set[str]
+    """Running tasks whose failure the worker itself has put on the result queue."""
+    _timed_out: set[str]
+    """Running tasks whose process was told to end because its time is over."""
+    _endings: list[Ending]
+    """Process groups that get SIGKILL when their grace is over."""
+    _termination_guard: guard.TerminationGuard
+
+    def _sleeper(self) -> Iterator[None]:
+        raise NotImplementedError
+
+    # -- starting ------------------------------------------------
+
+    def _run_task(self, task_id: str) -> None:
+        if task_id in self._running_tasks:
+            logger.debug("Got already running task id %s from scheduler, taking a break", task_id)
+            next(self._sleeper())
+            return
+        process = self._create_task_process(self._scheduled_tasks[task_id])
+        self._running_tasks[task_id] = process
+        if not process.use_multiprocessing:
+            # the worker's own process and thread
+            process.run()
+        elif isinstance(process, TaskProcess):
+            self._start_child(task_id, process)
+        else:
+            self._start_foreign(process)
+
+    def _start_child(self, task_id: str, process: TaskProcess) -> None:
+        self._termination_guard.install()
+        try:
+            with starting():
+                process.start()
+        except (
+            Exception
+        ):  # no process left, or a task that cannot be sent to one: this task fails, not the worker
+            logger.exception("Could not start a process for task %s", task_id)
+            self._judge(task_id, "Could not start a process for the task:\n" + traceback.format_exc())
+
+    def _start_foreign(self, process: Any) -> None:
+        if isinstance(self._task_result_queue, ResultQueue):
+            self._task_result_queue.share()
+        with starting():
+            process.start()
+        if isinstance(self._task_result_queue, ResultQueue):
+            self._task_result_queue.watch(process)
+
+    def _create_task_process(self, task: Task) -> Any:
+        config = self._config
+        use_multiprocessing = config.force_multiprocessing or self.worker_processes > 1
+        return find_factory(config.executor)(
+            config.task_process_context,
+            task,
+            self._id,
+            self._task_result_queue,
+            TaskStatusReporter(self._scheduler, task.task_id, self._id, _message_queue(task)),
+            use_multiprocessing=use_multiprocessing,
+            worker_timeout=config.timeout,
+            check_unfulfilled_deps=config.check_unfulfilled_deps,
+            check_complete_on_run=config.check_complete_on_run,
+            task_completion_cache=self._task_completion_cache,
+        )
+
+    # -- noticing ends ------------------------------------------------
+
+    def _purge_children(self) -> None:
+        """Find task processes that died or ran out of time."""
+        for task_id, process in self._running_tasks.items():
+            if not process.use_multiprocessing or task_id in self._judged:
+                continue
+            if process.is_alive():
+                if _is_late(process) and task_id not in self._timed_out:
+                    self._time_out(task_id, process)
+            elif task_id in self._timed_out:
+                self._judge_timeout(task_id, process)
+            elif self._died(task_id, process):
+                message = f"Task {task_id} died unexpectedly with exit code {process.exitcode}"
+                process.task.trigger_event(Event.PROCESS_FAILURE, process.task, message)
+                logger.info(message)
+                self._judge(task_id, message)
+        if self._endings:
+            self._endings = press_all(self._endings)
+
+    def _died(self, task_id: str, process: Any) -> bool:
+        """Tell whether a process that is not alive ended without a result."""
+        results = self._task_result_queue
+        if isinstance(results, ResultQueue):
+            results.drain(process)
+            if results.has_result_of(task_id):
+                return False
+        # A process that others made may deliver its result later, by a way of its own.
+        return bool(process.exitcode) or (isinstance(process, TaskProcess) and process.exitcode == 0)
+
+    def _time_out(self, task_id: str, process: Any) -> None:
+        process.terminate()
+        ending = process.ending if isinstance(process, TaskProcess) else None
+        if ending is None:
+            self._judge_timeout(task_id, process)
+        else:
+            # Its slot stays taken until it is dead, so that no second attempt overlaps with it.
+            self._timed_out.add(task_id)
+            self._endings.append(ending)
+
+    def _judge_timeout(self, task_id: str, process: Any) -> None:
+        message = f"Task {task_id} timed out after {process.worker_timeout} seconds and was terminated."
+        process.task.trigger_event(Event.TIMEOUT, process.task, message)
+        logger.info(message)
+        if isinstance(self._task_result_queue, ResultQueue):
+            self._task_result_queue.drain(process)
+            self._task_result_queue.discard(task_id)
+        self._judge(task_id, message)
+
+    def _judge(self, task_id: str, message: str) -> None:
+        self._judged.add(task_id)
+        self._task_result_queue.put((task_id, FAILED, message, [], []))
+
+    def _result_wait(self) -> float:
+        """Return how long to wait for a result: until the next timeout, ``wait_interval`` at most."""
+        wait = self._config.wait_interval
+        for task_id, process in self._running_tasks.items():
+            if process.timeout_time is not None and task_id not in self._timed_out:
+                wait = min(wait, process.timeout_time - time.time())
+        for ending in self._endings:
+            wait = min(wait, ending.kill_at - time.monotonic())
+        return max(wait, 0.001)
+
+    # -- results ------------------------------------------------
+
+    def _handle_next_task(self) -> None:
+        """Wait for one result and report it, or return after ``wait_interval`` seconds without one."""
+        self._idle_since = None
+        while True:
+            self._purge_children()
+            try:
+                result = self._task_result_queue.get(timeout=self._result_wait())
+            except queue.Empty:
+                return
+            task_id, status, expl, missing, new_requirements = result
+            if task_id not in self._running_tasks:
+                # the process ended before; its end has been reported
+                continue
+            if task_id in self._timed_out and task_id not in self._judged:
+                # too late: the process is being ended
+                continue
+            self._handle_result(task_id, status, expl, missing, new_requirements)
+            return
+
+    def _handle_result(
+        self, task_id: str, status: str | None, expl: Any, missing: list[str], new_requirements: list[Any]
+    ) -> None:
+        task = self._scheduled_tasks[task_id]
+        expl = plain_explanation(expl)
+        if status == FAILED and not (is_external(task) and self._config.retry_external_tasks):
+            self._email_task_failure(task, expl)
+        new_deps = self._add_requirements(task_id, new_requirements) if new_requirements else []
+        self._add_task(
+            worker=self._id,
+            task_id=task_id,
+            status=status,
+            expl=json.dumps(expl),
+            resources=task.process_resources(),
+            runnable=None,
+            params=task.to_str_params(),
+            family=task.task_family,
+            module=task.task_module,
+            new_deps=new_deps,
+            assistant=self._assistant,
+            retry_policy_dict=get_retry_policy_dict(task),
+        )
+        self._running_tasks.pop(task_id)
+        self._judged.discard(task_id)
+        self._timed_out.discard(task_id)
+        if missing:
+            self._reschedule(task, missing)
+        self.run_succeeded &= (status == DONE) or bool(new_deps)
+
+    def _add_requirements(self, task_id: str, new_requirements: list[Any]) -> list[str]:
+        """Register what a task asked for while running; return the ids."""
+        process = self._running_tasks[task_id]
+        # A task that ran in this process left its requirements themselves, with what no text carries.
+        required = getattr(process, "required_tasks", None)
+        if not required or len(required) != len(new_requirements):
+            required = [load_task(module, name, params) for module, name, params in new_requirements]
+        for task in required:
+            self.add(task)
+        return [task.task_id for task in required]
+
+    def _reschedule(self, task: Task, missing: list[str]) -> None:
+        """Register ``task`` again, so that what it misses is made, unless that was tried often enough."""
+        worth_it = True
+        for dependency in missing:
+            self.unfulfilled_counts[dependency] += 1
+            if self.unfulfilled_counts[dependency] > self._config.max_reschedules:
+                worth_it = False
+        if worth_it:
+            self.add(task)
+
+    # -- the end ------------------------------------------------
+
+    def _end_children(self) -> None:
+        """End the task processes that this worker started, and what they started."""
+        guard.end([process for process in self._running_tasks.values() if isinstance(process, TaskProcess)])
+        for ending in self._endings:
+            ending.kill_at = 0
+        self._endings = press_all(self._endings)
+
+    def _leave(self, interrupted: bool) -> None:
+        """End what still runs when the worker is left."""
+        own = [process for process in self._running_tasks.values() if isinstance(process, TaskProcess)]
+        if interrupted:
+            guard.interrupt(own)
+        for process in self._running_tasks.values():
+            if process.is_alive():
+                process.terminate()
+        self._end_children()
+
+
+def _is_late(process: Any) -> bool:
+    return process.timeout_time is not None and time.time() > float(process.timeout_time)
+
+
+def _message_queue(task: Task) -> Any:
+    if not task.accepts_messages:
+        return None
+    import multiprocessing
+
+    return multiprocessing.Queue()
