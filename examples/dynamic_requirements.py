@@ -2,9 +2,9 @@
 
     PYTHONPATH=examples luigi --module dynamic_requirements Total --local-scheduler
 
-Order names the parts it is made of; Total reads that list and then yields one task per part. When a yielded task
-is not complete yet, run() is left, the task is run, and run() starts again from its beginning: keep what comes
-before a yield cheap and without side effects.
+Order names the parts it is made of; Total reads that list and then yields one task per part. When a
+yielded task is not complete yet, run() is left, the task is run, and run() starts again from its beginning:
+keep what comes before a yield cheap and without side effects.
 """
 
 import json

@@ -2,8 +2,8 @@
 
     PYTHONPATH=examples luigi --module execution_summary_example Everything --local-scheduler
 
-Some data is there already, some tasks run, one fails, some wait for files that nobody delivers, and what depends
-on those is left pending.
+Some data is there already, some tasks run, one fails, some wait for files that nobody delivers, and what
+depends on those is left pending.
 """
 
 import datetime

@@ -4,8 +4,8 @@
     luigi --module per_task_retry_policy Errands --local-scheduler
 
 The configuration keeps the worker waiting for retries (keep_alive), a second after each failure. A task's
-retry_count is the number of failures at which the scheduler gives it up; tasks that say nothing get [scheduler]
-retry_count.
+retry_count is the number of failures at which the scheduler gives it up; tasks that say nothing get the
+retry_count of the section [scheduler].
 """
 
 from pathlib import Path

@@ -2,8 +2,9 @@
 
     PYTHONPATH=examples luigi --module top_artists TopArtists --period 2024-W10 --local-scheduler
 
-The plays are made up, but always the same for the same day. A period is a week, a month, a year or any two dates:
-2024-W10, 2024-03, 2024-03-01-2024-03-15. Asking for March after its second week runs the missing days only.
+The plays are made up, but always the same for the same day. A period is a week, a month, a year or any two
+dates: 2024-W10, 2024-03, 2024-03-01-2024-03-15. Asking for March after one of its weeks runs only the days
+that are missing.
 """
 
 import csv
@@ -65,7 +66,7 @@ class TopArtists(luigi.Task):
 
     def run(self):
         with self.input().open() as file:
-            counts = [(int(count), artist) for artist, count in (line.rstrip("\n").split("\t") for line in file)]
+            counts = [(int(count), artist) for artist, count in csv.reader(file, delimiter="\t")]
         with self.output().open("w") as file:
             for count, artist in sorted(counts, reverse=True)[: self.top]:
                 file.write(f"{count:6} {artist}\n")

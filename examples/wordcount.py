@@ -1,6 +1,6 @@
 """Counting the words of a text file.
 
-    PYTHONPATH=examples luigi --module wordcount WordCount --text README.md --local-scheduler
+PYTHONPATH=examples luigi --module wordcount WordCount --text README.md --local-scheduler
 """
 
 import re

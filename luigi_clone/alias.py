@@ -63,19 +63,15 @@ class _AliasFinder:
     ) -> importlib.machinery.ModuleSpec | None:
         """Return where the module comes from, or ``None`` for what is not this package's."""
         root, _, rest = fullname.partition(".")
-        if root == _OURS and rest:
-            _refuse_absent(fullname, rest, path)
+        if root not in (_ALIAS, _OURS):
             return None
-        if root != _ALIAS:
+        _refuse_absent(fullname, rest.partition(".")[0])
+        if root == _OURS:
             return None
         name = f"{_OURS}.{rest}" if rest else _OURS
-        _refuse_absent(fullname, rest, path)
         own = importlib.util.find_spec(name)
         if own is None:
-            raise ModuleNotFoundError(
-                f"No module named {fullname!r}: {_ALIAS!r} is {_OURS!r} here, which has no {rest!r}",
-                name=fullname,
-            )
+            return None
         spec = importlib.machinery.ModuleSpec(
             fullname,
             _AliasLoader(name, own),  # type: ignore[arg-type]  # a loader by its methods
@@ -88,13 +84,14 @@ class _AliasFinder:
         return spec
 
 
-def _refuse_absent(fullname: str, rest: str, path: Sequence[str] | None) -> None:
-    """Raise for the parts of Luigi that this version does not have, unless there are files after all."""
-    part = rest.partition(".")[0]
-    if part in _ABSENT and importlib.machinery.PathFinder.find_spec(f"{_OURS}.{part}", path) is None:
-        raise ModuleNotFoundError(
-            f"No module named {fullname!r}: {_ABSENT[part]} of luigi_clone", name=fullname
-        )
+def _refuse_absent(fullname: str, part: str) -> None:
+    """Raise for a part of Luigi that this version does not have (it has, once there are files)."""
+    if part in _ABSENT:
+        package = importlib.import_module(_OURS)
+        if importlib.machinery.PathFinder.find_spec(f"{_OURS}.{part}", package.__path__) is None:
+            raise ModuleNotFoundError(
+                f"No module named {fullname!r}: {_ABSENT[part]} of luigi_clone", name=fullname
+            )
 
 
 def install() -> None:

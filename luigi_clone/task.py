@@ -128,7 +128,9 @@ class BulkCompleteNotImplementedError(NotImplementedError):
     """The task class has no ``bulk_complete``: whoever asks must ask each task."""
 
 
-@dataclass_transform(kw_only_default=True, field_specifiers=(Parameter,))
+# No field specifiers: to a type checker every parameter then has a default, which it may have, in the
+# configuration or on the command line.
+@dataclass_transform(kw_only_default=True)
 class Task(metaclass=Register):
     """A unit of work, identified by its class and its parameters.
 

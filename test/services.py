@@ -12,7 +12,7 @@ import pytest
 
 
 def require_service(name: str, ok: object, reason: str) -> None:
-    """Go on if ``ok`` is true; else skip, or fail under ``REQUIRE_SERVICES=1``, saying what is missing and why."""
+    """Go on if ``ok`` is true; else skip, or fail under ``REQUIRE_SERVICES=1``, saying what is missing."""
     if ok:
         return
     message = f"{name} is not available: {reason}"

@@ -1,4 +1,4 @@
-"""Two directives that show files of the repository: the tables of differences, and the news not yet released."""
+"""Two directives that show files of the repository: the tables of differences, and the unreleased news."""
 
 import csv
 import re

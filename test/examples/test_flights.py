@@ -128,9 +128,8 @@ def test_the_weather_is_joined_in(year, flights):
 
     expected = Counter(kind(row["hour_of_weather"]) for row in flights)
     report = year.report()
-    assert {
-        key: int(line["flights"]) for (group, key), line in report.items() if group == "weather"
-    } == expected
+    counted = {key: int(line["flights"]) for (group, key), line in report.items() if group == "weather"}
+    assert counted == expected
     assert_agrees(report["weather", "wet"], [row for row in flights if kind(row["hour_of_weather"]) == "wet"])
 
 
@@ -190,7 +189,7 @@ def test_another_threshold_reuses_what_does_not_depend_on_it(year):
 
 
 def test_without_the_data_it_says_what_is_missing(tmp_path):
-    result = Result(tmp_path, tmp_path / "nothing-here")
+    result = Result(tmp_path, tmp_path / "gone")
     done = subprocess.run(
         [
             "luigi",
@@ -198,7 +197,7 @@ def test_without_the_data_it_says_what_is_missing(tmp_path):
             "flights",
             "AnnualReport",
             "--flights-data",
-            "nothing-here",
+            "gone",
             "--local-scheduler",
         ],
         cwd=tmp_path,
