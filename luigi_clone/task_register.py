@@ -360,6 +360,11 @@ class Register(abc.ABCMeta):
         return dict(cls.__current_index().classes)
 
     @classmethod
+    def _loaded_reg(cls) -> Mapping[str, Any]:
+        """Return the same for the classes that are loaded, without loading what the framework registers."""
+        return cls.__current_index().classes
+
+    @classmethod
     def _set_reg(cls, reg: Mapping[str, Any]) -> None:
         """Register exactly the classes in ``reg``."""
         cls._reg = [task_class for task_class in reg.values() if task_class is not cls.AMBIGUOUS_CLASS]

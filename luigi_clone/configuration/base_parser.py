@@ -8,13 +8,14 @@ import stat
 import warnings
 from abc import ABCMeta
 from collections.abc import Iterable
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from luigi_clone.configuration.generation import RESOLUTION
 
-logger = logging.getLogger("luigi-interface")
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
-P = TypeVar("P", bound="BaseParser")
+logger = logging.getLogger("luigi-interface")
 
 
 class ParserType(ABCMeta):
@@ -41,7 +42,7 @@ class TrackedDict(dict[Any, Any]):
         RESOLUTION.number += 1
         super().__delitem__(key)
 
-    def __ior__(self, other: Any) -> TrackedDict:
+    def __ior__(self, other: Any) -> TrackedDict:  # type: ignore[misc]
         self.update(other)
         return self
 
@@ -115,7 +116,7 @@ class BaseParser(metaclass=ParserType):
     _config_paths: ClassVar[list[Any]] = []
 
     @classmethod
-    def instance(cls: type[P], *args: Any, **kwargs: Any) -> P:
+    def instance(cls, *args: Any, **kwargs: Any) -> Self:
         """Return the shared instance; the first call creates it and reads the files.
 
         A file that cannot be parsed raises the parser's exception, at this and at every further call.

@@ -1,0 +1,6 @@
+"""``python -m luigi_clone`` is the script ``luigi``."""
+
+from luigi_clone.cmdline import luigi_run
+
+if __name__ == "__main__":
+    luigi_run()

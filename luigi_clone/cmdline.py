@@ -1,0 +1,71 @@
+"""The scripts ``luigi`` and ``luigid``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def luigi_run(argv: Sequence[str] = tuple(sys.argv[1:])) -> None:
+    """Run tasks from the command line; always ends in ``SystemExit``.
+
+    Programs that say ``import luigi`` get this package, whether or not Luigi is installed as well.
+    """
+    from luigi_clone import alias
+
+    alias.install()
+    from luigi_clone.retcodes import run_with_retcodes
+
+    run_with_retcodes(list(argv))
+
+
+def luigid(argv: Sequence[str] = tuple(sys.argv[1:])) -> None:
+    """Run the central scheduler until it is stopped by a signal."""
+    import argparse
+
+    parser = argparse.ArgumentParser(description="Central luigi server")
+    parser.add_argument("--background", help="Run in background mode", action="store_true")
+    parser.add_argument("--pidfile", help="Write pidfile")
+    parser.add_argument("--logdir", help="log directory")
+    parser.add_argument("--state-path", help="Pickled state file")
+    parser.add_argument("--address", help="Listening interface")
+    parser.add_argument("--unix-socket", help="Unix socket path")
+    parser.add_argument("--port", default=8082, type=int, help="Listening port")
+    options = parser.parse_args(list(argv))
+
+    from luigi_clone import alias
+
+    alias.install()
+    _serve(options)
+
+
+def _serve(options: argparse.Namespace) -> None:
+    from importlib import import_module
+    from importlib.util import find_spec
+
+    from luigi_clone.configuration import get_config
+    from luigi_clone.setup_logging import DaemonLogging
+
+    if find_spec("luigi_clone.server") is None:
+        sys.exit("luigid: this installation of luigi_clone has no central scheduler; use --local-scheduler")
+    if options.state_path:
+        get_config().set("scheduler", "state_path", options.state_path)
+    DaemonLogging.setup(options)
+    serve = import_module("luigi_clone.server").run
+    if options.background:
+        from luigi_clone import process
+
+        process.daemonize(
+            serve,
+            api_port=options.port,
+            pidfile=options.pidfile,
+            logdir=options.logdir,
+            address=options.address,
+            unix_socket=options.unix_socket,
+        )
+        return
+    serve(api_port=options.port, address=options.address, unix_socket=options.unix_socket)

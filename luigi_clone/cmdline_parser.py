@@ -1,0 +1,482 @@
+"""The command line: its grammar, and the parser that parameter defaults are looked up in.
+
+The grammar is that of ``argparse`` over one flag per parameter of every registered class, plus those of the
+root task without its family in front.  Most command lines spell out the flags they use; such a line is read
+without ``argparse``, and without the classes it does not mention.  Every other line (an abbreviation, a
+mistake, a request for help) goes through ``argparse`` with all flags, so that texts, exit codes and the
+treatment of abbreviations are its own.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from luigi_clone._parameters import argv
+from luigi_clone._parameters.base import MissingParameterException
+from luigi_clone.task_register import Register, TaskClassException
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+__all__ = ["CmdlineParser"]
+
+_MODULE_FLAG = "--module"
+_CORE = "core"
+
+
+class _Flag:
+    """A flag that a parameter gives rise to.
+
+    ``is_local``: it is the root task's own, without the family in front.
+    ``takes_precedence``: it wins over a flag of the same name that does not.
+    """
+
+    __slots__ = ("family", "is_local", "name", "parameter", "parameter_name", "takes_precedence")
+
+    def __init__(
+        self,
+        name: str,
+        family: str,
+        parameter_name: str,
+        parameter: Any,
+        *,
+        is_local: bool,
+        takes_precedence: bool,
+    ) -> None:
+        self.name = name
+        self.family = family
+        self.parameter_name = parameter_name
+        self.parameter = parameter
+        self.is_local = is_local
+        self.takes_precedence = takes_precedence
+
+    def argparse_kwargs(self) -> dict[str, Any]:
+        """Return how ``argparse`` is told about it; a flag that is not given reads ``None``."""
+        family = None if self.is_local else self.family
+        return {"default": None, **self.parameter._parser_kwargs(self.parameter_name, family)}
+
+
+class _Conflict:
+    """Stands for flags of equal rank that have the same name."""
+
+    def __init__(self, one: _Flag, other: _Flag) -> None:
+        self.flags = (one, other)
+
+
+class KnownArguments:
+    """What a command line said, one attribute per flag; whatever was not given reads ``None``."""
+
+    def __init__(self, **values: Any) -> None:
+        self.__dict__.update(values)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return None
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.__dict__
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.__dict__.items())})"
+
+
+class CmdlineParser:
+    """A parsed command line."""
+
+    _instance: CmdlineParser | None = None
+
+    @classmethod
+    def get_instance(cls) -> CmdlineParser | None:
+        """Return the command line that parameter defaults are looked up in, if there is one."""
+        return argv.active()  # type: ignore[return-value]
+
+    @classmethod
+    @contextmanager
+    def global_instance(
+        cls, cmdline_args: Sequence[str], allow_override: bool = False
+    ) -> Iterator[CmdlineParser]:
+        """Parse a command line and look parameter defaults up in it until the end of the block.
+
+        Raises ``AssertionError`` when there is one already, unless overriding is allowed.
+        """
+        previous = argv.active()
+        assert previous is None or allow_override, (
+            "A command line is being run already. Within a task, use luigi.build and not luigi.run"
+        )
+        parser = cls(cmdline_args)
+        argv.activate(parser)
+        try:
+            yield parser
+        finally:
+            argv.activate(previous)
+
+    def __init__(self, cmdline_args: Sequence[str]) -> None:
+        """Parse the arguments: import ``--module``, find the root task, read its options.
+
+        Ends in ``SystemExit`` after printing help, without a task, and where ``argparse`` finds fault.
+        What importing the module raises passes through, as do the exceptions of a family that is unknown or
+        ambiguous.
+        """
+        arguments = list(cmdline_args)
+        known = self._parse_plainly(arguments)
+        self.known_args: Any = self._parse_thoroughly(arguments) if known is None else known
+
+    def get_task_obj(self) -> Any:
+        """Return the root task."""
+        task_class, kwargs = self._get_task_cls(), self._get_task_kwargs()
+        try:
+            return task_class(**kwargs)
+        except MissingParameterException as error:
+            if str(error).startswith(f"{task_class.task_family}["):
+                note_misuse(error, "with --help behind the task family its parameters are listed")
+            raise
+
+    def _get_task_cls(self) -> Any:
+        return Register.get_task_cls(self.known_args.root_task)
+
+    def _get_task_kwargs(self) -> dict[str, Any]:
+        """Return the root task's own options, parsed.  What ``parse`` raises passes through."""
+        kwargs = {}
+        for name, parameter in self._get_task_cls().get_params():
+            text = getattr(self.known_args, name, None)
+            if argv.is_given(text):
+                kwargs[name] = _parsed(name, parameter, text)
+        return kwargs
+
+    @staticmethod
+    def _attempt_load_module(known_args: Any) -> None:
+        """Import the module that ``--module`` names."""
+        module = known_args.core_module
+        if not module:
+            return
+        try:
+            __import__(module)
+        except ModuleNotFoundError as error:
+            if error.name is not None and f"{module}.".startswith(f"{error.name}."):
+                note_misuse(error, "looked for in PYTHONPATH and among the installed packages")
+            raise
+
+    @staticmethod
+    def _possibly_exit_with_help(parser: ArgumentParser, known_args: Any) -> None:
+        """Print help and exit when it was asked for."""
+        if known_args.core_help or known_args.core_help_all:
+            parser.print_help()
+            sys.exit()
+
+    # -- the common case --------------------------------------------------------------------------
+
+    def _parse_plainly(self, arguments: list[str]) -> KnownArguments | None:
+        """Parse a line in which every flag is spelt out; ``None`` when it takes more than that."""
+        if not _is_own(self):
+            return None
+        module = _plain_module(arguments)
+        if module is None:
+            return None
+        self._attempt_load_module(KnownArguments(core_module=module))
+        reading = _PlainReading(arguments)
+        if not reading.run():
+            return None
+        known = KnownArguments(**reading.values)
+        if known.core_help_all:
+            return None
+        if known.core_help:
+            self._possibly_exit_with_help(_argument_parser(reading.visible_flags(), reading.root), known)
+        if known.root_task is None:
+            _exit_without_task()
+        return known
+
+    # -- the whole grammar ------------------------------------------------------------------------
+
+    def _parse_thoroughly(self, arguments: list[str]) -> Any:
+        loading = _lenient(self._build_parser())
+        known, _ = loading.parse_known_args(_with_unique_flags(loading, arguments))
+        self._attempt_load_module(known)
+
+        finding = _lenient(self._build_parser())
+        known, _ = finding.parse_known_args(_with_unique_flags(finding, arguments))
+        root = known.root_task
+
+        parser = self._build_parser(root_task=root, help_all=bool(known.core_help_all))
+        self._possibly_exit_with_help(parser, known)
+        if not root:
+            _exit_without_task()
+        try:
+            Register.get_task_cls(root)
+        except TaskClassException as error:
+            note_misuse(error, _why_taken_for_root(root, arguments))
+            raise
+        _refuse_conflicts(_flags(root), arguments)
+        return parser.parse_args(arguments)
+
+    @staticmethod
+    def _build_parser(root_task: str | None = None, help_all: bool = False) -> ArgumentParser:
+        """Return a parser of every flag there is, with help on those that concern the root task."""
+        return _argument_parser(_flags(root_task), root_task, help_all)
+
+
+def _is_own(parser: CmdlineParser) -> bool:
+    """Tell whether the grammar is the one of this module and not that of a subclass or a patch."""
+    return type(parser)._build_parser is _OWN_BUILD_PARSER
+
+
+_OWN_BUILD_PARSER = CmdlineParser._build_parser
+
+
+def _exit_without_task() -> NoReturn:
+    raise SystemExit("No task specified")
+
+
+def _why_taken_for_root(root: str, arguments: list[str]) -> str:
+    before = arguments[arguments.index(root) - 1] if root in arguments[1:] else ""
+    if before.startswith("--") and "=" not in before:
+        return (
+            f"{root} was taken for the task family: "
+            f"a task's own options, such as {before}, come after its family"
+        )
+    return ""
+
+
+def _parsed(name: str, parameter: Any, text: Any) -> Any:
+    try:
+        return parameter.parse(text)
+    except Exception as error:
+        note_misuse(error, f"in --{name.replace('_', '-')} {text}")
+        raise
+
+
+def note_misuse(error: BaseException, place: str) -> None:
+    """Mark an error as one of the command line, so that it is reported without a traceback."""
+    error.__dict__.setdefault("_luigi_misuse", place)
+
+
+def misuse(error: BaseException) -> str | None:
+    """Return where on the command line an error has its cause, ``None`` when it is no such error."""
+    return error.__dict__.get("_luigi_misuse")
+
+
+# -- flags ----------------------------------------------------------------------------------------
+
+
+def _flags_of(family: str, task_class: Any, root: str | None) -> Iterator[_Flag]:
+    bare = not task_class.use_cmdline_section
+    is_root = family == root
+    prefix = "" if bare else family.replace("_", "-") + "-"
+    for name, parameter in task_class.get_params():
+        dashed = name.replace("_", "-")
+        yield _Flag(
+            f"--{prefix}{dashed}", family, name, parameter, is_local=False, takes_precedence=bare or is_root
+        )
+        if is_root and not bare:
+            yield _Flag(f"--{dashed}", family, name, parameter, is_local=True, takes_precedence=True)
+
+
+def _add(table: dict[str, _Flag | _Conflict], flag: _Flag) -> None:
+    known = table.setdefault(flag.name, flag)
+    if known is flag:
+        return
+    rank = known.flags[0].takes_precedence if isinstance(known, _Conflict) else known.takes_precedence
+    if flag.takes_precedence > rank:
+        table[flag.name] = flag
+    elif flag.takes_precedence == rank:
+        first = known.flags[0] if isinstance(known, _Conflict) else known
+        table[flag.name] = _Conflict(first, flag)
+
+
+def _flags(root: str | None) -> dict[str, _Flag | _Conflict]:
+    """Return every flag there is, in the order of registration."""
+    table: dict[str, _Flag | _Conflict] = {}
+    for family, task_class in Register._get_reg().items():
+        if task_class is not Register.AMBIGUOUS_CLASS:
+            for flag in _flags_of(family, task_class, root):
+                _add(table, flag)
+    return table
+
+
+def _refuse_conflicts(table: dict[str, _Flag | _Conflict], arguments: list[str]) -> None:
+    """Raise for a flag that means two things.  One that is not used does no harm."""
+    for argument in arguments:
+        if argument == "--":
+            break
+        flag = table.get(argument.partition("=")[0])
+        if isinstance(flag, _Conflict):
+            import argparse
+
+            name = flag.flags[0].name
+            action = argparse.Action([name], dest="")
+            error = argparse.ArgumentError(action, f"conflicting option string: {name}")
+            families = " and of ".join(one.family for one in flag.flags)
+            note_misuse(
+                error, f"it is an option of {families}; say which with --Family-name, or in the configuration"
+            )
+            raise error
+
+
+def _argument_parser(
+    table: dict[str, _Flag | _Conflict], root: str | None, help_all: bool = False
+) -> ArgumentParser:
+    import argparse
+
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument(
+        "root_task", nargs="?", help="Task family to run. Is not optional.", metavar="Required root task"
+    )
+    for flag in table.values():
+        if isinstance(flag, _Conflict):
+            continue
+        shown = help_all or flag.family == root or flag.parameter.always_in_help
+        parser.add_argument(
+            flag.name,
+            help=_escaped(flag.parameter.description) if shown else argparse.SUPPRESS,
+            **flag.argparse_kwargs(),
+        )
+    return parser
+
+
+def _escaped(description: str | None) -> str | None:
+    """Double the percent signs that ``argparse`` would stumble over; leave what it expands as intended."""
+    if not description or "%" not in description:
+        return description
+    import re
+
+    expanded = r"%%|%\((?:default|prog|dest|metavar|type|const|nargs|choices|required)\)s|%"
+    return re.sub(expanded, lambda match: "%%" if match[0] == "%" else match[0], description)
+
+
+def _lenient(parser: ArgumentParser) -> ArgumentParser:
+    """Make a parser take abbreviations it does not know for flags that are still to come."""
+    parser.allow_abbrev = False
+    return parser
+
+
+def _with_unique_flags(parser: ArgumentParser, arguments: list[str]) -> list[str]:
+    """Spell out the abbreviations that fit one flag only."""
+    known = parser._option_string_actions
+    spelt_out: list[str] = []
+    for position, argument in enumerate(arguments):
+        if argument == "--":
+            return spelt_out + arguments[position:]
+        name, equals, value = argument.partition("=")
+        if name.startswith("--") and name not in known:
+            fitting = [flag for flag in known if flag.startswith(name)]
+            if len(fitting) == 1:
+                argument = fitting[0] + equals + value
+        spelt_out.append(argument)
+    return spelt_out
+
+
+# -- reading a line in which every flag is spelt out ----------------------------------------------
+
+
+def _plain_module(arguments: list[str]) -> str | None:
+    """Return the module named by ``--module``, ``""`` for none, ``None`` when that is not plain to see."""
+    module = ""
+    for position, argument in enumerate(arguments):
+        if not argument.startswith("-"):
+            continue
+        name, equals, value = argument.partition("=")
+        if name == _MODULE_FLAG:
+            if not equals:
+                value = arguments[position + 1] if position + 1 < len(arguments) else ""
+            if not value or value.startswith("-"):
+                return None
+            module = value
+        elif not name.startswith("--") or _MODULE_FLAG.startswith(name):
+            return None
+    return module
+
+
+class _PlainReading:
+    """Reads a line the way ``argparse`` does, or gives up where that takes more than looking flags up."""
+
+    def __init__(self, arguments: list[str]) -> None:
+        self.arguments = arguments
+        self.root: str | None = None
+        self.values: dict[str, Any] = {"root_task": None}
+        self._table: dict[str, _Flag | _Conflict] = {}
+        self._has_all_loaded = False
+
+    def run(self) -> bool:
+        """Read the line; tell whether that was possible."""
+        self._add_class(_CORE, Register.get_task_cls(_CORE))
+        position = 0
+        while position < len(self.arguments):
+            argument = self.arguments[position]
+            if argument.startswith("-"):
+                taken = self._read_flag(argument, position)
+                if not taken:
+                    return False
+                position += taken
+            elif self.root is None and argument:
+                if not self._enter_root(argument):
+                    return False
+                position += 1
+            else:
+                return False
+        return True
+
+    def visible_flags(self) -> dict[str, _Flag | _Conflict]:
+        """Return the flags that help shows, with the classes loaded so far."""
+        table: dict[str, _Flag | _Conflict] = {}
+        for family, task_class in Register._loaded_reg().items():
+            if task_class is not Register.AMBIGUOUS_CLASS:
+                for flag in _flags_of(family, task_class, self.root):
+                    if family == self.root or flag.parameter.always_in_help:
+                        _add(table, flag)
+        return table
+
+    def _add_class(self, family: str, task_class: Any) -> None:
+        for flag in _flags_of(family, task_class, self.root):
+            _add(self._table, flag)
+
+    def _enter_root(self, family: str) -> bool:
+        task_class = Register._loaded_reg().get(family)
+        if task_class is None or task_class is Register.AMBIGUOUS_CLASS:
+            return False
+        self.root = self.values["root_task"] = family
+        if family != _CORE:
+            self._add_class(family, task_class)
+        return True
+
+    def _find(self, name: str) -> _Flag | None:
+        found = self._table.get(name)
+        if found is None and not self._has_all_loaded:
+            self._has_all_loaded = True
+            for family, task_class in Register._loaded_reg().items():
+                if task_class is not Register.AMBIGUOUS_CLASS and family not in (_CORE, self.root):
+                    self._add_class(family, task_class)
+            found = self._table.get(name)
+        return found if isinstance(found, _Flag) else None
+
+    def _read_flag(self, argument: str, position: int) -> int:
+        """Read a flag and return how many arguments it took; 0 when it takes more than this to read it."""
+        name, equals, value = argument.partition("=")
+        flag = self._find(name)
+        if flag is None:
+            return 0
+        kwargs = flag.argparse_kwargs()
+        action, dest, nargs = kwargs.pop("action", None), kwargs.pop("dest", None), kwargs.pop("nargs", None)
+        const = kwargs.pop("const", None)
+        if kwargs != {"default": None} or dest is None:
+            return 0  # a parameter class with an idea of its own
+        if action == "store_true" and nargs is None and not equals:
+            self.values[dest] = True
+            return 1
+        if action != "store" or nargs not in (None, "?"):
+            return 0
+        if equals:
+            if not value:
+                return 0
+            self.values[dest] = value
+            return 1
+        following = self.arguments[position + 1 : position + 2]
+        if following and not following[0].startswith("-"):
+            self.values[dest] = following[0]
+            return 2
+        if nargs == "?" and const is not None:
+            self.values[dest] = const
+            return 1
+        return 0
