@@ -39,7 +39,7 @@ find_python() {
 }
 
 into_environment() {
-    "$env/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
+    "$env/bin/python" -m pip install -qq --disable-pip-version-check "$@"
 }
 
 use_environment() {
