@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import warnings
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from luigi_clone._local_storage import durability, renaming, temporaries
@@ -192,7 +193,7 @@ class LocalTarget(FileSystemTarget):
     fs = LocalFileSystem()
     fsync: bool | None = None
     is_tmp = False
-    _made_by_process: int | None = None
+    _maker: tuple[int, int] | None = None
 
     def __init__(self, path: Any = None, format: Format | None = None, is_tmp: bool = False) -> None:  # noqa: A002
         self.format = get_default_format() if format is None else format
@@ -205,8 +206,17 @@ class LocalTarget(FileSystemTarget):
         super().__init__(path)
         self.is_tmp = is_tmp
         if is_tmp:
-            self._made_by_process = os.getpid()
-            temporaries.remove_at_exit(self.path)
+            # a pickled or copied target, and a target in a forked child, do not own the file
+            self._maker = (os.getpid(), id(self))
+            temporaries.call_at_exit(self)
+
+    def __del__(self) -> None:
+        if self.is_tmp:
+            self._remove_temporary()
+
+    def _remove_temporary(self) -> None:
+        if self.is_tmp and self._maker == (os.getpid(), id(self)):
+            temporaries.remove_any(self.path)
 
     def makedirs(self) -> None:
         """Create the missing directories above the path; what fails shows when the file is opened."""
@@ -254,6 +264,20 @@ class LocalTarget(FileSystemTarget):
         if self.is_tmp:
             return False
         return _fsync_is_wanted() if self.fsync is None else self.fsync
+
+    @contextmanager
+    def temporary_path(self) -> Iterator[str]:
+        """Give a path to write a file or directory to, renamed to the final path at the end of the block.
+
+        As `FileSystemTarget.temporary_path`, and in one step even if another process publishes at the same
+        time: exactly one succeeds. With ``fsync`` all that was written is on the disk before it appears.
+        """
+        with super().temporary_path() as temporary:
+            temporaries.remove_at_exit(temporary)
+            try:
+                yield temporary
+            finally:
+                temporaries.forget(temporary)
 
     def _publish_temporary(self, temporary: str) -> None:
         durable = self._is_durable()

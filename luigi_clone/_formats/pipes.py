@@ -90,6 +90,7 @@ class InputPipeProcessWrapper:
     _process: subprocess.Popen[bytes]
     _tmp_file: str | None = None
     _pump: _Pump | None = None
+    _finished = False
     _stdout: Any = None
     _input_pipe: Any = None
 
@@ -136,7 +137,7 @@ class InputPipeProcessWrapper:
         self._finish()
 
     def __del__(self) -> None:
-        if self._stdout is not None:
+        if self._stdout is not None and not self._finished:
             self._finish()
 
     def close(self) -> None:
@@ -156,6 +157,7 @@ class InputPipeProcessWrapper:
         return False
 
     def _finish(self) -> None:
+        self._finished = True
         with suppress(BrokenPipeError):
             self._stdout.close()
         if self._pump is not None:

@@ -125,6 +125,19 @@ def parent_of(path: str) -> str:
     return os.path.dirname(path.rstrip("/"))
 
 
+def _census(path: str) -> list[tuple[str, int]]:
+    """Return the names and sizes of the files at or below ``path``."""
+    if os.path.islink(path) or not os.path.isdir(path):
+        return [("", os.lstat(path).st_size)]
+    files = (os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names)
+    return sorted((os.path.relpath(file, path), os.lstat(file).st_size) for file in files)
+
+
+def _compare(source: str, copy: str) -> None:
+    if _census(copy) != _census(source):
+        raise OSError(f"{source} changed while it was copied; it stays where it is")
+
+
 def move_across_disks(source: str, destination: str, *, replace: bool) -> None:
     """Move a file, link or directory tree to another disk; the destination appears in one step, complete.
 
@@ -140,6 +153,7 @@ def move_across_disks(source: str, destination: str, *, replace: bool) -> None:
             shutil.copytree(bare_source, copy, symlinks=True)
         else:
             shutil.copy2(bare_source, copy, follow_symlinks=False)
+        _compare(bare_source, copy)
         durability.sync_tree(copy)
         if replace:
             os.replace(copy, bare_destination)

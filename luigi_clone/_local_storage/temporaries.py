@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import time
+import weakref
 from contextlib import suppress
+from typing import Protocol
 
 MARK = "-luigi-tmp-"
 """What stands between the final path and the digits of a temporary name."""
@@ -21,6 +23,15 @@ _live: set[str] = set()
 _live_pid: int | None = None
 
 
+class TemporaryOwner(Protocol):
+    """An object that has a temporary item of its own to remove."""
+
+    def _remove_temporary(self) -> None: ...
+
+
+_owners: weakref.WeakValueDictionary[int, TemporaryOwner] = weakref.WeakValueDictionary()
+
+
 def random_number() -> int:
     """Return an unpredictable number below 10**10."""
     return int.from_bytes(os.urandom(8), "big") % _NAME_SPACE
@@ -31,16 +42,27 @@ def remove_at_exit(path: str) -> None:
 
     Only the process that asked does it: a forked child starts with an empty list.
     """
+    _prepare_exit()
+    _live.add(path)
+
+
+def call_at_exit(owner: TemporaryOwner) -> None:
+    """Let ``owner`` remove its temporary item when the interpreter exits, if it lives until then."""
+    _prepare_exit()
+    _owners[id(owner)] = owner
+
+
+def _prepare_exit() -> None:
     global _live_pid  # one exit hook per process, installed on first use
     pid = os.getpid()
     if _live_pid != pid:
         _live.clear()
+        _owners.clear()
         if _live_pid is None:
             import atexit
 
             atexit.register(_remove_live)
         _live_pid = pid
-    _live.add(path)
 
 
 def forget(path: str) -> None:
@@ -89,6 +111,8 @@ def remove_any(path: str) -> None:
 
 def _remove_live() -> None:
     if _live_pid == os.getpid():
+        for owner in list(_owners.values()):
+            owner._remove_temporary()
         for path in list(_live):
             remove_any(path)
 
