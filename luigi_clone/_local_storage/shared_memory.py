@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
-_mappings: weakref.WeakSet[SharedMapping] = weakref.WeakSet()
+_mappings: weakref.WeakValueDictionary[int, SharedMapping] = weakref.WeakValueDictionary()
 _hooks_installed = False
 
 
@@ -25,7 +25,7 @@ class SharedMapping(MutableMapping[str, bytes]):
         self._server: Any = None
         self._lock = threading.RLock()
         _install_hooks()
-        _mappings.add(self)
+        _mappings[id(self)] = self
 
     def __getitem__(self, key: str) -> bytes:
         with self._lock:
@@ -107,7 +107,7 @@ def _install_hooks() -> None:
 
 def _before_fork() -> None:
     is_own_server = bool(_forks.held)
-    mappings = sorted(_mappings, key=id)
+    mappings = [mapping for _, mapping in sorted(_mappings.items())]
     for mapping in mappings:
         mapping._lock.acquire()
     _forks.held.append(mappings)
