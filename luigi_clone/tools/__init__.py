@@ -1,0 +1,1 @@
+"""Small commands: look at dependencies, search a running scheduler, and tasks over ranges of time."""
