@@ -338,6 +338,14 @@ class Task(metaclass=Register):
         return self.__class__ == other.__class__ and self.task_id == other.task_id
 
     def __repr__(self) -> str:
+        table = type(self)._renew_parameter_table()
+        own = self.param_kwargs
+        if not table.custom_values and table.family is not None and len(own) == len(table.names):
+            texts = [
+                label + serialize(own[name] if normalize is None else normalize(own[name]))
+                for label, name, normalize, serialize in table.shown
+            ]
+            return f"{table.family}({', '.join(texts)})"
         shown = []
         params = self.get_params()
         values = self.get_param_values(params, [], self.param_kwargs)

@@ -163,6 +163,7 @@ class Worker(RunningTasks):
         self._termination_guard = TerminationGuard(self._end_children)
         self._stop_requesting_work = False
         self._idle_since = None
+        self._required_ids = {}
         self._add_task_history = []
         self._get_work_response_history = []
 

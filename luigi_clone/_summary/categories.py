@@ -6,16 +6,15 @@ recursion.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from luigi_clone.task import Task
 from luigi_clone.task_status import DONE, FAILED, PENDING, UNKNOWN
 
 if TYPE_CHECKING:
-    from luigi_clone.task import Task
-
     Categories = dict[str, set[Task]]
-    History = Sequence[tuple[Task, str, bool | None]]
+    History = Sequence[tuple[Task, str | None, bool | None]]
 
 
 class FinishedWorker(Protocol):
@@ -41,24 +40,19 @@ def partition(worker: FinishedWorker) -> Categories:
 
     The five categories that depend on other tasks are present and empty; :func:`explain_pending` fills them.
     """
-    by_status: dict[str, list[Task]] = {DONE: [], FAILED: [], UNKNOWN: []}
-    pending_runnable: list[Task] = []
-    pending_not_runnable: list[Task] = []
-    for task, status, runnable in worker._add_task_history:
-        if status == PENDING:
-            (pending_runnable if runnable else pending_not_runnable).append(task)
-        elif status in by_status:
-            by_status[status].append(task)
-    internal, external = set(pending_runnable), set(pending_not_runnable)
-    done = set(by_status[DONE])
-    completed = {task for task in done if task in internal or task in external}
-    ever_failed = set(by_status[FAILED])
+    history = worker._add_task_history
+    # Operations between whole sets: hashing a task is a call of a Python method, and these keep the hashes.
+    internal = {task for task, status, runnable in history if status == PENDING and runnable}
+    external = {task for task, status, runnable in history if status == PENDING and not runnable}
+    done = {task for task, status, _ in history if status == DONE}
+    completed = done & (internal | external)
+    ever_failed = {task for task, status, _ in history if status == FAILED}
     return {
         "completed": completed,
         "already_done": done - completed,
         "ever_failed": ever_failed,
         "failed": ever_failed - completed,
-        "scheduling_error": set(by_status[UNKNOWN]),
+        "scheduling_error": {task for task, status, _ in history if status == UNKNOWN},
         "still_pending_ext": external - ever_failed - completed,
         "still_pending_not_ext": internal - ever_failed - completed,
         "run_by_other_worker": tasks_run_elsewhere(worker),
@@ -94,20 +88,23 @@ _FAILURE, _MISSING, _ELSEWHERE, _SCHEDULING, _UNVISITED = 1, 2, 4, 8, 16
 _TRAVELS = _FAILURE | _MISSING | _ELSEWHERE
 
 
-def explain_pending(categories: Categories) -> None:
+def explain_pending(categories: Categories, required_ids: Mapping[str, Sequence[str]]) -> None:
     """Fill the upstream categories and ``not_run`` for the tasks that are left pending, in place.
 
-    ``_requires()`` of each pending task is called once.
+    ``required_ids`` tells the ids of what a task requires, as far as the worker knows: calling ``requires()``
+    again may cost much, have side effects or fail.  Any other pending task is asked once, by ``_requires()``.
     """
     pending = categories["still_pending_not_ext"]
     if not pending:
         return
     causes = _known_causes(categories)
+    waiting = {}
     for task in pending:
-        causes[task] = causes.get(task, 0) | _UNVISITED
-    for root in pending:
-        if causes[root] & _UNVISITED:
-            _visit(root, causes, categories)
+        waiting[task.task_id] = task
+        causes[task.task_id] = causes.get(task.task_id, 0) | _UNVISITED
+    for task_id in waiting:
+        if causes[task_id] & _UNVISITED:
+            _visit(task_id, causes, waiting, required_ids, categories)
     explained = categories["run_by_other_worker"].union(
         categories["upstream_failure"],
         categories["upstream_missing_dependency"],
@@ -117,8 +114,8 @@ def explain_pending(categories: Categories) -> None:
     categories["not_run"] = pending - explained
 
 
-def _known_causes(categories: Categories) -> dict[Task, int]:
-    causes: dict[Task, int] = {}
+def _known_causes(categories: Categories) -> dict[str, int]:
+    causes: dict[str, int] = {}
     for name, cause in (
         ("ever_failed", _FAILURE),
         ("still_pending_ext", _MISSING),
@@ -126,35 +123,47 @@ def _known_causes(categories: Categories) -> dict[Task, int]:
         ("scheduling_error", _SCHEDULING),
     ):
         for task in categories[name]:
-            causes[task] = causes.get(task, 0) | cause
+            causes[task.task_id] = causes.get(task.task_id, 0) | cause
     return causes
 
 
-def _visit(root: Task, causes: dict[Task, int], categories: Categories) -> None:
-    """Walk depth first from ``root``; a frame is (task, dependencies to come, causes)."""
-    causes[root] &= ~_UNVISITED
-    stack = [(root, iter(_dependencies(root)), [0])]
+def _visit(
+    root_id: str,
+    causes: dict[str, int],
+    waiting: Mapping[str, Task],
+    required_ids: Mapping[str, Sequence[str]],
+    categories: Categories,
+) -> None:
+    """Walk depth first from a pending task; a frame is (task id, dependencies to come, causes so far)."""
+    causes[root_id] &= ~_UNVISITED
+    stack = [(root_id, iter(_dependencies(waiting[root_id], required_ids)), [0])]
     while stack:
-        task, dependencies, found = stack[-1]
+        task_id, dependencies, found = stack[-1]
         for dependency in dependencies:
             cause = causes.get(dependency, 0)
             if cause & _UNVISITED:
                 causes[dependency] = cause & ~_UNVISITED
-                stack.append((dependency, iter(_dependencies(dependency)), [0]))
+                stack.append((dependency, iter(_dependencies(waiting[dependency], required_ids)), [0]))
                 break
             found[0] |= cause
         else:
             stack.pop()
-            _settle(task, found[0], causes, categories)
+            _settle(waiting[task_id], found[0], categories)
+            causes[task_id] |= found[0] & _TRAVELS
             if stack:
-                stack[-1][2][0] |= causes[task]
+                stack[-1][2][0] |= causes[task_id]
 
 
-def _dependencies(task: Task) -> Iterable[Task]:
-    return task._requires()
+def _dependencies(task: Task, required_ids: Mapping[str, Sequence[str]]) -> Sequence[str]:
+    # deps() of one's own may name more than _requires(), which is what the summary goes by
+    if type(task).deps is Task.deps:
+        known = required_ids.get(task.task_id)
+        if known is not None:
+            return known
+    return [dependency.task_id for dependency in task._requires()]
 
 
-def _settle(task: Task, found: int, causes: dict[Task, int], categories: Categories) -> None:
+def _settle(task: Task, found: int, categories: Categories) -> None:
     if found & _FAILURE:
         categories["upstream_failure"].add(task)
     if found & _MISSING:
@@ -163,4 +172,3 @@ def _settle(task: Task, found: int, causes: dict[Task, int], categories: Categor
         categories["upstream_run_by_other_worker"].add(task)
     if found & _SCHEDULING:
         categories["upstream_scheduling_error"].add(task)
-    causes[task] |= found & _TRAVELS

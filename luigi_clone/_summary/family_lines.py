@@ -6,13 +6,10 @@ When a range, a list or only a number is shown is Luigi's rule, number for numbe
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from luigi_clone.parameter import ParameterVisibility
-
-if TYPE_CHECKING:
-    from luigi_clone.parameter import Parameter
-    from luigi_clone.task import Task
+from luigi_clone.parameter import Parameter, ParameterVisibility
+from luigi_clone.task import Task
 
 _MASKED = "***"
 _LIST_SOFT_LIMIT, _LIST_HARD_LIMIT = 30, 200
@@ -28,7 +25,7 @@ def family_line(tasks: Sequence[Task]) -> str:
     names_length = sum(len(name) for name, _ in parameters)
     if names_length > 60:
         return f"- {count} {family}(...)"
-    texts = [str(task) for task in tasks]
+    texts = _texts(tasks)
     first = min(texts)
     several = len(parameters) > 1
     if len(first) > 200 or (count == 2 and several and (names_length > 40 or len(first) > 100)):
@@ -41,11 +38,36 @@ def family_line(tasks: Sequence[Task]) -> str:
     return f"- 1 {first}" if count == 1 else f"- 2 {first} and {max(texts)}"
 
 
+def _texts(tasks: Sequence[Task]) -> list[str]:
+    """Return the string form of each task; for a class with Luigi's own, column by column."""
+    cls = type(tasks[0])
+    table = cls._renew_parameter_table()
+    if (
+        cls.__repr__ is not Task.__repr__
+        or cls.__str__ is not object.__str__
+        or table.custom_values
+        or table.family is None
+        or any(type(task) is not cls for task in tasks)
+    ):
+        return [str(task) for task in tasks]
+    columns = []
+    for label, name, normalize, serialize in table.shown:
+        values = [task.param_kwargs[name] for task in tasks]
+        if normalize is not None:
+            values = list(map(normalize, values))
+        columns.append([label + serialize(value) for value in values])
+    if len(columns) == 1:
+        return [f"{table.family}({text})" for text in columns[0]]
+    if not columns:
+        return [f"{table.family}()"] * len(tasks)
+    return [f"{table.family}({', '.join(row)})" for row in zip(*columns, strict=True)]
+
+
 def _one_parameter(tasks: Sequence[Task], texts: Sequence[str], name: str, parameter: Parameter[Any]) -> str:
     """Return ``p=0...9``, or ``p=0,1,12,...`` in the order of the tasks' string form."""
     if parameter.visibility == ParameterVisibility.PRIVATE:
         return f"{name}={_MASKED}"
-    values = [getattr(task, name) for task in tasks]
+    values = _values(tasks, name, parameter)
     if len(values) > 3:
         ends = _range_ends(_distinct(values, parameter), parameter)
         if ends is not None:
@@ -68,7 +90,7 @@ def _one_ranging_parameter(
     """Return ``a=0...2, b=x`` when one parameter alone varies and its values form a range, else None."""
     varying: tuple[Parameter[Any], dict[Any, Any]] | None = None
     for name, parameter in parameters:
-        distinct = _distinct([getattr(task, name) for task in tasks], parameter)
+        distinct = _distinct(_values(tasks, name, parameter), parameter)
         if len(distinct) > 1:
             if varying is not None:
                 return None
@@ -87,6 +109,13 @@ def _one_ranging_parameter(
         else:
             parts.append(f"{name}={parameter.serialize(getattr(tasks[0], name))}")
     return ", ".join(parts)
+
+
+def _values(tasks: Sequence[Task], name: str, parameter: Parameter[Any]) -> list[Any]:
+    if type(parameter).__get__ is Parameter.__get__:
+        # what the descriptor does, without a call for each task
+        return [task.__dict__[name] for task in tasks]
+    return [getattr(task, name) for task in tasks]
 
 
 def _distinct(values: Iterable[Any], parameter: Parameter[Any]) -> dict[Any, Any]:

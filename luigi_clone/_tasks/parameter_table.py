@@ -167,6 +167,7 @@ class ParameterTable(ValueResolver):
         "identity",
         "is_plain",
         "mixins",
+        "shown",
         "types",
     )
 
@@ -207,6 +208,18 @@ class ParameterTable(ValueResolver):
             for name, param in sorted(self.params, key=lambda pair: pair[0])
             if param.significant and param.visibility == _PUBLIC
         ]
+        self.shown = [
+            (
+                f"{name}=",
+                name,
+                self.normalizers[self.index[name]],
+                _masked
+                if param.visibility == _PRIVATE
+                else (str if _is_own(param, "serialize", _SERIALIZE) else param.serialize),
+            )
+            for name, param in self.params
+            if param.significant
+        ]
         self.types: dict[tuple[type, ...], tuple[type, ...]] = {}
 
     def _type_check(self, place: int) -> list[tuple[int, str, type | None, Callable[[str, Any], None]]]:
@@ -237,6 +250,10 @@ class ParameterTable(ValueResolver):
         if not _ATOMS.issuperset(types):
             return self.owner, tuple(map(_distinct, values)), types
         return self.owner, tuple(values), types
+
+
+def _masked(_: Any) -> str:
+    return MASK
 
 
 def find_params(owner: type) -> list[tuple[str, Parameter[Any]]]:

@@ -144,6 +144,8 @@ class SchedulingPhase(FailureReports):
                 task.trigger_event(Event.DEPENDENCY_DISCOVERED, task, dep)
                 dep_ids.append(dep.task_id)
                 yield dep
+            # for the summary, so that it need not call requires() again
+            self._required_ids[task.task_id] = dep_ids
         self._scheduled_tasks[task.task_id] = task
         self._register(task, status, runnable, dep_ids)
 

@@ -50,6 +50,7 @@ class WorkerState:
     _idle_since: datetime.datetime | None
     _task_result_queue: Any
     _task_completion_cache: MutableMapping[str, bool] | None
+    _required_ids: dict[str, list[str]]
     _add_task_history: list[tuple[Task, str | None, bool | None]]
     _get_work_response_history: list[dict[str, Any]]
     _keep_alive_thread: KeepAliveThread
