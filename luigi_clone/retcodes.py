@@ -94,15 +94,13 @@ def _log_uncaught(logger: logging.Logger, error: Exception) -> None:
 
 def _is_misuse(error: Exception) -> bool:
     """Tell whether an error is one of the command line or of a configuration file: a traceback is no help."""
-    return (
-        misuse(error) is not None or type(error).__name__ == "TOMLDecodeError" or _is_of_configparser(error)
-    )
-
-
-def _is_of_configparser(error: Exception) -> bool:
     from configparser import Error
 
-    return isinstance(error, Error)
+    return (
+        misuse(error) is not None
+        or isinstance(error, Error)
+        or type(error).__name__ in ("TOMLDecodeError", "MisplacedOptionError")
+    )
 
 
 def _explanation(error: Exception) -> str:

@@ -137,6 +137,9 @@ class BaseParser(metaclass=ParserType):
     @classmethod
     def add_config_path(cls, path: Any) -> None:
         """Read one more file, whose values win over those of the files before it."""
+        from luigi_clone.configuration.core import add_extra_file
+
+        add_extra_file()
         cls._config_paths.append(path)
         cls.reload()
 

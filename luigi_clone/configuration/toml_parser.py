@@ -13,6 +13,11 @@ from typing import Any, ClassVar
 from luigi_clone.configuration.base_parser import BaseParser, TrackedDict, warn_of_open_files
 from luigi_clone.configuration.generation import RESOLUTION
 
+
+class MisplacedOptionError(AttributeError, TypeError):
+    """An option stands outside of any section.  Luigi raises one or the other of the two bases."""
+
+
 _READER = "tomllib" if sys.version_info >= (3, 11) else "tomli"
 
 
@@ -48,6 +53,12 @@ class LuigiTomlParser(BaseParser, ConfigParser):
         # The files, not the values: those may be secrets.
         return found
 
+    @classmethod
+    def reload(cls) -> Any:
+        """Read all files again, drop what was set since, and return the data."""
+        super().reload()
+        return cls.instance().data
+
     def read(self, filenames: Any, encoding: str | None = None) -> Any:
         """Forget everything, read these files in order, and return the data.  Missing files are skipped."""
         paths: Iterable[Any] = [filenames] if isinstance(filenames, str | bytes | os.PathLike) else filenames
@@ -59,7 +70,10 @@ class LuigiTomlParser(BaseParser, ConfigParser):
                     content = load(source)
             except OSError:
                 continue
-            _merge(merged, content)
+            except ValueError as error:
+                error.args = (f"{path}: {error}",)
+                raise
+            _merge(merged, content, path)
         self.data = merged
         return self.data
 
@@ -106,11 +120,13 @@ def _tracked(section: Any) -> Any:
     return TrackedDict(section) if isinstance(section, dict) else section
 
 
-def _merge(merged: dict[str, Any], content: dict[str, Any]) -> None:
+def _merge(merged: dict[str, Any], content: dict[str, Any], path: Any) -> None:
     """Let the options of one file replace those of the files before it."""
     from luigi_clone.freezing import recursively_freeze
 
     for section, options in content.items():
+        if not isinstance(options, dict):
+            raise MisplacedOptionError(f"{path}: {section!r} stands outside of any [section]")
         for option, value in options.items():
             merged.setdefault(section, {})[option] = (
                 recursively_freeze(value) if isinstance(value, dict) else value
