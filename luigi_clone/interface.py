@@ -159,7 +159,7 @@ def _schedule_and_run(
         scheduler = _create_scheduler(options, factory)
         if hasattr(scheduler, "close"):
             undo.callback(scheduler.close)
-        worker = factory.create_worker(
+        worker: Any = factory.create_worker(
             scheduler=scheduler, worker_processes=options.workers, assistant=options.assistant
         )
         success = True

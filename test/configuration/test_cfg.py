@@ -213,7 +213,10 @@ def test_a_file_that_does_not_exist(config):
 
 def test_a_file_for_another_parser(config, tmp_path):
     (tmp_path / "x.toml").write_text("[s]\na=1\n")
-    text = "Config for toml parser added, but used cfg parser. Set up right parser via env var: export LUIGI_CONFIG_PARSER=toml"
+    text = (
+        "Config for toml parser added, but used cfg parser. "
+        "Set up right parser via env var: export LUIGI_CONFIG_PARSER=toml"
+    )
     with pytest.warns(UserWarning, match=text):
         assert add_config_path("x.toml") is True
     assert get_config("toml").get("s", "a") == 1
@@ -222,9 +225,7 @@ def test_a_file_for_another_parser(config, tmp_path):
 def test_the_old_file_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "client.cfg").write_text("[s]\na=1\n")
-    with pytest.warns(
-        DeprecationWarning, match=r"named 'client.cfg' are deprecated .* Found: \['client.cfg'\]"
-    ):
+    with pytest.warns(DeprecationWarning, match=r"'client.cfg' are deprecated .* Found: \['client.cfg'\]"):
         assert get_config().get("s", "a") == "1"
 
 

@@ -107,7 +107,7 @@ def test_an_option_outside_of_any_section(config, tmp_path):
 
 def test_a_syntax_error_names_the_file(config, tmp_path):
     (tmp_path / "bad.toml").write_text("[s\n")
-    with pytest.raises(ValueError, match="^bad.toml: "):
+    with pytest.raises(ValueError, match=r"^bad.toml: "):
         config.read(["bad.toml"])
 
 
