@@ -146,11 +146,10 @@ class Week(DateInterval):
     """
 
     def __init__(self, y: int, w: int) -> None:
+        datetime.date(y, 1, 1)  # says what is wrong with the year
         try:
             monday = datetime.date.fromisocalendar(y, w, 1)
         except (ValueError, TypeError) as error:
-            if not 1 <= y <= 9999:
-                raise
             raise ValueError("Invalid week") from error
         super().__init__(monday, monday + datetime.timedelta(days=7))
 

@@ -18,10 +18,12 @@ class FrozenOrderedDict(Mapping[K, V]):
 
     __dict: OrderedDict[K, V]
     __hash: int | None
+    _is_deeply_frozen: bool
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.__dict = OrderedDict(*args, **kwargs)
         self.__hash = None
+        self._is_deeply_frozen = False
 
     def __getitem__(self, key: K) -> V:
         return self.__dict[key]
@@ -60,19 +62,32 @@ def recursively_freeze(value: Any) -> Any:
     kind = value.__class__
     if kind in _SCALARS:
         return value
-    if isinstance(value, Mapping):
-        pairs = [(key, recursively_freeze(element)) for key, element in value.items()]
-        if kind is FrozenOrderedDict and all(
-            new is old for (_, new), old in zip(pairs, value.values(), strict=True)
-        ):
-            return value
-        return FrozenOrderedDict(pairs)
     if isinstance(value, (list, tuple)):
+        if kind is tuple:
+            for element in value:
+                if element.__class__ not in _SCALARS:
+                    break
+            else:
+                return value
         elements = tuple([recursively_freeze(element) for element in value])
-        if kind is tuple and all(map(_same, elements, value)):
-            return value
-        return elements
+        return value if kind is tuple and all(map(_same, elements, value)) else elements
+    if kind is FrozenOrderedDict and value._is_deeply_frozen:
+        return value
+    if isinstance(value, Mapping):
+        return _freeze_mapping(value)
     return value
+
+
+def _freeze_mapping(value: Mapping[Any, Any]) -> Any:
+    pairs = [(key, recursively_freeze(element)) for key, element in value.items()]
+    if value.__class__ is FrozenOrderedDict and all(
+        new is old for (_, new), old in zip(pairs, value.values(), strict=True)
+    ):
+        frozen = value
+    else:
+        frozen = FrozenOrderedDict(pairs)
+    frozen._is_deeply_frozen = True
+    return frozen
 
 
 def recursively_unfreeze(value: Any) -> Any:

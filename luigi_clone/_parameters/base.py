@@ -305,6 +305,15 @@ class Parameter(Generic[T], metaclass=ParameterMeta):
         else:
             self._names_by_owner.clear()
 
+    def _named(self, owner: type, name: str) -> Parameter[T]:
+        """Return the parameter that is ``name`` of ``owner``, attached late perhaps."""
+        if self._attribute_name != name and (
+            self._names_by_owner is None or self._names_by_owner.get(owner) != name
+        ):
+            self.__set_name__(owner, name)
+        found: Parameter[T] = vars(owner)[name]
+        return found
+
     def _name_in(self, owner: type) -> str:
         """Return the name that this parameter has as an attribute of ``owner``.
 
@@ -362,16 +371,7 @@ class Parameter(Generic[T], metaclass=ParameterMeta):
         """Return the parsed value of one configuration option, or ``_no_value``."""
         from luigi_clone.configuration import get_config
 
-        try:
-            value = get_config().get(section, name, _no_value)
-        except KeyError:
-            return _no_value
-        except Exception as error:
-            from configparser import NoOptionError, NoSectionError
-
-            if isinstance(error, (NoSectionError, NoOptionError)):
-                return _no_value
-            raise
+        value = get_config().get(section, name, _no_value)
         return _no_value if value is _no_value else self.parse(value)
 
     def _get_value(self, task_name: str, param_name: str) -> Any:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from luigi_clone._parameters.base import ParameterKwargs
 
 _UNIX_EPOCH = datetime.datetime(1970, 1, 1)
+_DATE = datetime.date
 _EPOCH_DAY = datetime.date(1970, 1, 1)
 
 _DAY = "%Y-%m-%d"
@@ -26,6 +27,10 @@ _YEAR = "%Y"
 _HOUR = "%Y-%m-%dT%H"
 _MINUTE = "%Y-%m-%dT%H%M"
 _SECOND = "%Y-%m-%dT%H%M%S"
+
+_HOURS = datetime.timedelta(hours=1)
+_MINUTES = datetime.timedelta(minutes=1)
+_SECONDS = datetime.timedelta(seconds=1)
 
 _LENGTHS = {_HOUR: 13, _MINUTE: 15, _SECOND: 17}
 
@@ -45,7 +50,7 @@ def _read_time(text: str, length: int) -> datetime.datetime | None:
     if len(text) != length or text[10] != "T":
         return None
     day, digits = _read_day(text[:10]), text[11:]
-    if day is None or not digits.isdecimal():
+    if day is None or not (digits.isdecimal() and digits.isascii()):
         return None
     try:
         return datetime.datetime(
@@ -56,9 +61,7 @@ def _read_time(text: str, length: int) -> datetime.datetime | None:
 
 
 def _write_day(value: datetime.date, date_format: str) -> str | None:
-    """Write an exact ``date`` in one of the usual formats; ``None`` for every other format."""
-    if date_format == _DAY:
-        return value.isoformat()
+    """Write a month or a year; ``None`` for every other format."""
     if date_format == _MONTH:
         return value.isoformat()[:7]
     if date_format == _YEAR:
@@ -121,7 +124,9 @@ class _DateParameterBase(Parameter[datetime.date]):
         if dt is None:
             return "None"
         # strftime does not pad years before 1000, isoformat does.
-        if dt.__class__ is datetime.date and dt.year >= 1000:
+        if dt.__class__ is _DATE and dt.year >= 1000:
+            if self.date_format == _DAY:
+                return dt.isoformat()  # type: ignore[no-any-return]
             text = _write_day(dt, self.date_format)
             if text is not None:
                 return text
@@ -147,9 +152,9 @@ class DateParameter(_DateParameterBase):
         """Return the day of a date or datetime, moved back to the nearest that is a value."""
         if value is None:
             return None
-        if value.__class__ is not datetime.date and isinstance(value, datetime.datetime):
+        if value.__class__ is not _DATE and isinstance(value, datetime.datetime):
             value = value.date()
-        if self.interval == 1 and self.start is _EPOCH_DAY and value.__class__ is datetime.date:
+        if self.interval == 1 and self.start is _EPOCH_DAY and value.__class__ is _DATE:
             return value
         return value - datetime.timedelta(days=(value - self.start).days % self.interval)
 
@@ -174,7 +179,9 @@ class MonthParameter(DateParameter):
         if value.__class__ is not datetime.date and not isinstance(value, datetime.date):
             value = _first_day(value, "Month")
         if self.interval == 1 and self.start is _EPOCH_DAY:
-            return value if value.__class__ is datetime.date and value.day == 1 else _day(value, value.month)
+            if value.__class__ is datetime.date and value.day == 1:
+                return value
+            return datetime.date(value.year, value.month, 1)
         start = self.start
         months = (value.year - start.year) * 12 + value.month - start.month
         return self._add_months(start, months - months % self.interval)
@@ -277,6 +284,8 @@ class _DatetimeParameterBase(Parameter[datetime.datetime]):
         if dt is None:
             return None
         dt = self._convert_to_dt(dt)
+        if self.interval == 1 and self.start is _UNIX_EPOCH and _is_whole(dt, self._timedelta):
+            return dt
         return dt - (dt - self.start) % (self._timedelta * self.interval)
 
     def next_in_enumeration(self, value: datetime.datetime | None) -> datetime.datetime | None:
@@ -288,14 +297,14 @@ class DateHourParameter(_DatetimeParameterBase):
     """An hour, such as ``2013-07-10T19``."""
 
     date_format = _HOUR
-    _timedelta = datetime.timedelta(hours=1)
+    _timedelta = _HOURS
 
 
 class DateMinuteParameter(_DatetimeParameterBase):
     """A minute, such as ``2013-07-10T1907``."""
 
     date_format = _MINUTE
-    _timedelta = datetime.timedelta(minutes=1)
+    _timedelta = _MINUTES
     deprecated_date_format = "%Y-%m-%dT%HH%M"
 
     def parse(self, s: Any) -> datetime.datetime | datetime.date | None:
@@ -319,7 +328,18 @@ class DateSecondParameter(_DatetimeParameterBase):
     """A second, such as ``2013-07-10T190738``."""
 
     date_format = _SECOND
-    _timedelta = datetime.timedelta(seconds=1)
+    _timedelta = _SECONDS
+
+
+def _is_whole(value: datetime.datetime, unit: datetime.timedelta) -> bool:
+    """Tell whether a naive moment is the beginning of an hour, minute or second; not of other units."""
+    if value.microsecond or value.tzinfo is not None or value.__class__ is not datetime.datetime:
+        return False
+    if unit is _SECONDS:
+        return True
+    if value.second:
+        return False
+    return unit is _MINUTES or (unit is _HOURS and not value.minute)
 
 
 def _first_day(value: Any, kind: str) -> Any:
@@ -327,7 +347,3 @@ def _first_day(value: Any, kind: str) -> Any:
     from luigi_clone import date_interval
 
     return value.date_a if isinstance(value, getattr(date_interval, kind)) else value
-
-
-def _day(value: datetime.date, month: int) -> datetime.date:
-    return datetime.date(value.year, month, 1)

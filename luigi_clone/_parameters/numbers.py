@@ -190,3 +190,19 @@ class NumericalParameter(Parameter[NumericalType]):
                 UserWarning,
                 stacklevel=2,
             )
+
+
+_CHECKS_ON_REQUEST = frozenset(
+    kind._warn_on_wrong_param_type
+    for kind in (IntParameter, FloatParameter, BoolParameter, NumericalParameter)
+)
+
+
+def speaks_only_on_request(param: Parameter[Any]) -> bool:
+    """Tell whether a parameter's type check is one that the configuration has to ask for.
+
+    When it has not (see :func:`checks_types`), the check need not be called.
+    """
+    return type(
+        param
+    )._warn_on_wrong_param_type in _CHECKS_ON_REQUEST and "_warn_on_wrong_param_type" not in vars(param)

@@ -206,6 +206,7 @@ class TupleParameter(ListParameter[ListT]):
         """
         if isinstance(x, (list, tuple)):
             return tuple(x)
+        elements = None
         try:
             elements = json.loads(x, object_pairs_hook=FrozenOrderedDict)
             return tuple(e if isinstance(e, str) else tuple(e) for e in elements)
@@ -213,6 +214,9 @@ class TupleParameter(ListParameter[ListT]):
             from ast import literal_eval
 
             result = literal_eval(x)
+        if isinstance(elements, list):
+            # The same list, except that Python reads JSON's escapes of rare characters as something else.
+            return tuple(elements)
         if isinstance(result, str):
             raise ValueError("Parsed result cannot be a string")  # noqa: TRY004 - what Luigi raises
         return tuple(result)

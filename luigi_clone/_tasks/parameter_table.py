@@ -14,6 +14,8 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from operator import is_
 from typing import Any
 
+from luigi_clone._parameters.base import checks_types
+from luigi_clone._parameters.numbers import speaks_only_on_request
 from luigi_clone.configuration import get_config
 from luigi_clone.configuration.generation import RESOLUTION
 from luigi_clone.freezing import FrozenOrderedDict
@@ -225,6 +227,8 @@ class ParameterTable(ValueResolver):
     def _type_check(self, place: int) -> list[tuple[int, str, type | None, Callable[[str, Any], None]]]:
         """Return what warns of a wrong type, with the type that it need not be asked about; or nothing."""
         name, param = self.params[place]
+        if speaks_only_on_request(param) and not checks_types():
+            return []
         if not _is_own(param, "_warn_on_wrong_param_type", _WARN):
             return [(place, name, None, param._warn_on_wrong_param_type)]
         if type(param) is Parameter:
@@ -260,9 +264,9 @@ def find_params(owner: type) -> list[tuple[str, Parameter[Any]]]:
     """Return the names and parameters that a class has, in the order in which they were created."""
     found: dict[str, Any] = {}
     for one in reversed(owner.__mro__):
-        for name, value in vars(one).items():
+        for name, value in tuple(vars(one).items()):
             if isinstance(value, Parameter):
-                found[name] = value
+                found[name] = value._named(one, name)
             else:
                 found.pop(name, None)
     return sorted(found.items(), key=lambda pair: (pair[1]._counter, pair[0]))
