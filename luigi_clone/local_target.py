@@ -151,6 +151,8 @@ class LocalFileSystem(FileSystem):
             else:
                 os.replace(old_path, new_path)
         except FileExistsError as error:
+            if raise_if_exists and renaming.rename_over_dangling_link(old_path, new_path):
+                return
             if raise_if_exists:
                 raise DestinationExists(f"Destination exists: {new_path}") from error
             raise
@@ -248,8 +250,9 @@ class LocalTarget(FileSystemTarget):
         raise Exception(f"mode must be 'r' or 'w' (got: {mode})")  # noqa: TRY002 - Luigi's exception
 
     def _open_for_writing(self) -> Any:
+        durable = False if self.is_tmp else self.fsync
         try:
-            output = atomic_file(self.path) if self.fsync is None else atomic_file(self.path, self.fsync)
+            output = atomic_file(self.path) if durable is None else atomic_file(self.path, durable)
         except FileNotFoundError:
             # say why there is no directory, which makedirs did not
             durability.make_directories(os.path.dirname(os.path.normpath(self.path)), durable=False)

@@ -70,6 +70,7 @@ class TextWrapper(io.TextIOWrapper):
 
     _stream: Any = None
     _close_failed = False
+    _flush_failure: BaseException | None = None
     _pid = 0
 
     def __init__(self, stream: Any, *args: Any, **kwargs: Any) -> None:
@@ -101,7 +102,7 @@ class TextWrapper(io.TextIOWrapper):
     ) -> Any:
         if exc_type is None:
             self._flush_or_give_up()
-        else:
+        elif self._pid == os.getpid():  # in a forked child the pending text belongs to the parent
             with suppress(Exception):  # the block's own exception is the one to tell
                 self._flush_pending()
         return self._stream.__exit__(exc_type, exc_val, exc_tb)
@@ -109,6 +110,8 @@ class TextWrapper(io.TextIOWrapper):
     def close(self) -> None:
         """Flush and close the stream below, which publishes an atomic file. Closing again is harmless."""
         if self.closed:
+            if self._flush_failure is not None:
+                raise self._flush_failure
             if self._close_failed:
                 self._stream.close()
             return
@@ -128,12 +131,11 @@ class TextWrapper(io.TextIOWrapper):
         try:
             self._flush_pending()
         except BaseException as error:
-            self._close_failed = True
+            self._flush_failure = error
             self._stream.__exit__(type(error), error, error.__traceback__)
             raise
 
     def __del__(self) -> None:
-        # In a forked child the pending text belongs to the parent.
         if self._stream is not None and self._pid == os.getpid():
             self._flush_pending()
 

@@ -41,6 +41,20 @@ def rename_exclusively(source: str, destination: str) -> None:
     _rename_without_system_call(source, destination)
 
 
+def rename_over_dangling_link(source: str, destination: str) -> bool:
+    """Replace the link ``destination`` if what it points to is missing; tell whether that was so.
+
+    Such a link does not exist for those who follow links, but no exclusive rename gets past it: all come here,
+    one after the other.
+    """
+    with _locked(parent_of(destination)):
+        bare = destination.rstrip("/")
+        if os.path.exists(bare) or not os.path.islink(bare):
+            return False
+        os.replace(source, destination)
+        return True
+
+
 def _encoded(path: str) -> bytes:
     encoded = os.fsencode(path)
     if b"\0" in encoded:

@@ -1,11 +1,11 @@
 """Contracts of targets and file systems: what every implementation has to keep, as tests.
 
-Derive from a contract, say how to make the object under test, and let pytest (or, beside `unittest.TestCase`, unittest)
-collect the class::
+Derive from a contract, say how to make the object under test, and let pytest (or, beside
+`unittest.TestCase`, unittest) collect the class::
 
     class TestMyTarget(TargetContract):
-        def create_target(self, format=None):
-            return MyTarget(f"{self.folder}/{uuid4()}", format=format)
+        def create_target(self, data_format=None):
+            return MyTarget(f"{FOLDER}/{uuid4()}", format=data_format)
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ def _raises(*expected: type[BaseException]) -> Iterator[None]:
 class TargetContract(abc.ABC):
     """What a target that can be opened keeps.
 
-    Nothing is there until a handle is closed; nothing appears when a block ends with an exception or the handle is
-    dropped; text and bytes come back as they were written.
+    Nothing is there until a handle is closed; nothing appears when a block ends with an exception or the
+    handle is dropped; text and bytes come back as they were written.
     """
 
     @abc.abstractmethod
-    def create_target(self, format: Format | None = None) -> Any:  # noqa: A002 - as the targets call it
+    def create_target(self, data_format: Format | None = None) -> Any:
         """Return a new target at a place where nothing is yet."""
 
     def test_is_a_target(self) -> None:
@@ -84,8 +84,8 @@ class TargetContract(abc.ABC):
 
     def test_does_not_appear_after_an_exception(self) -> None:
         """A block that ends with an exception publishes nothing, also not when the handle is closed later."""
-        for format_ in (None, UTF8, UTF8 >> Gzip):
-            target = self.create_target(format_)
+        for data_format in (None, UTF8, UTF8 >> Gzip):
+            target = self.create_target(data_format)
             with _raises(_StopForTestError), target.open("w") as handle:
                 handle.write("half of it\n")
                 handle.flush()
@@ -96,10 +96,10 @@ class TargetContract(abc.ABC):
 
     def test_does_not_appear_when_dropped(self) -> None:
         """A handle that nobody closes publishes nothing."""
-        for format_ in (None, Nop, Gzip):
-            target = self.create_target(format_)
+        for data_format in (None, Nop, Gzip):
+            target = self.create_target(data_format)
             handle = target.open("w")
-            handle.write("half of it" if format_ is None else b"half of it")
+            handle.write("half of it" if data_format is None else b"half of it")
             del handle
             assert not target.exists()
 
@@ -125,8 +125,8 @@ class TargetContract(abc.ABC):
 
     def test_closing_twice_is_harmless(self) -> None:
         """Closing again, also within the block, does nothing."""
-        for format_ in (None, Nop, Gzip, UTF8 >> Gzip):
-            target = self.create_target(format_)
+        for data_format in (None, Nop, Gzip, UTF8 >> Gzip):
+            target = self.create_target(data_format)
             with target.open("w") as handle:
                 handle.close()
                 handle.close()
@@ -136,8 +136,8 @@ class TargetContract(abc.ABC):
     def test_text_comes_back(self) -> None:
         """Text in an encoding comes back, line by line."""
         lines = ["æøå\n", "\n", "日本語\n", "without an end"]
-        for format_ in (UTF8, UTF8 >> Gzip):
-            target = self.create_target(format_)
+        for data_format in (UTF8, UTF8 >> Gzip):
+            target = self.create_target(data_format)
             with target.open("w") as handle:
                 handle.writelines(lines)
             with target.open("r") as handle:
@@ -146,8 +146,8 @@ class TargetContract(abc.ABC):
     def test_bytes_come_back(self) -> None:
         """All bytes come back, in any mode."""
         data = bytes(range(256)) * 1000
-        for format_ in (Nop, Gzip):
-            target = self.create_target(format_)
+        for data_format in (Nop, Gzip):
+            target = self.create_target(data_format)
             with target.open("w") as handle:
                 handle.write(data)
             with target.open("r") as handle:

@@ -23,13 +23,13 @@ class _InFolder:
 
 
 class TestLocalTarget(_InFolder, TargetContract):
-    def create_target(self, format=None):
-        return LocalTarget(self.new_path(), format=format)
+    def create_target(self, data_format=None):
+        return LocalTarget(self.new_path(), format=data_format)
 
 
 class TestTemporaryLocalTarget(TargetContract):
-    def create_target(self, format=None):
-        return LocalTarget(format=format, is_tmp=True)
+    def create_target(self, data_format=None):
+        return LocalTarget(format=data_format, is_tmp=True)
 
 
 class _MockStore:
@@ -44,8 +44,8 @@ class _MockStore:
 
 
 class TestMockTarget(_MockStore, TargetContract):
-    def create_target(self, format=None):
-        return MockTarget(f"item{next(self.numbers)}", format=format)
+    def create_target(self, data_format=None):
+        return MockTarget(f"item{next(self.numbers)}", format=data_format)
 
 
 class TestLocalFileSystem(_InFolder, FileSystemContract):

@@ -85,7 +85,7 @@ def test_reading_modes():
     for mode in ("r", "rb"):
         with LocalTarget("a").open(mode) as handle:
             assert handle.read() == "h\n"
-    with pytest.raises(ValueError, match="^invalid mode: rt$"):
+    with pytest.raises(ValueError, match=r"^invalid mode: rt$"):
         LocalTarget("a").open("rt")
 
 
@@ -122,8 +122,8 @@ def test_a_closed_handle_refuses_more():
 
 def test_rights_are_those_of_any_new_file():
     Path("plain").touch()
-    for format in (None, Gzip):
-        LocalTarget("a", format=format).open("w").close()
+    for kind in (None, Gzip):
+        LocalTarget("a", format=kind).open("w").close()
         assert stat.S_IMODE(os.stat("a").st_mode) == stat.S_IMODE(os.stat("plain").st_mode)
 
 
@@ -150,9 +150,9 @@ def test_a_directory_at_the_path_is_an_error_at_close():
 
 def test_a_publication_that_failed_can_be_tried_again():
     Path("a").mkdir()
-    for format in (None, Nop, Gzip):
-        handle = LocalTarget("a", format=format).open("w")
-        handle.write("x" if format is None else b"x")
+    for kind in (None, Nop, Gzip):
+        handle = LocalTarget("a", format=kind).open("w")
+        handle.write("x" if kind is None else b"x")
         with pytest.raises(IsADirectoryError):
             handle.close()
         Path("a").rmdir()
@@ -245,9 +245,9 @@ def test_move_copy_remove():
     target._touchz()
     target.copy("b")
     assert files() == ["a", "b"]
-    with pytest.raises(RuntimeError, match="^Destination exists: b$"):
+    with pytest.raises(RuntimeError, match=r"^Destination exists: b$"):
         target.copy("b", raise_if_exists=True)
-    with pytest.raises(FileAlreadyExists, match="^Destination exists: b$"):
+    with pytest.raises(FileAlreadyExists, match=r"^Destination exists: b$"):
         target.move("b", raise_if_exists=True)
     target.move("new/c")
     assert target.path == "a"

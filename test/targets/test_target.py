@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 
 import pytest
@@ -95,9 +96,9 @@ def test_what_a_file_system_does_not_offer_says_so(method, arguments, reported):
 
 
 def test_the_general_rename_dont_move_warns_and_refuses():
-    with pytest.warns(UserWarning, match=r"^File system Bare client doesn't support atomic mv\.$"):
-        with pytest.raises(FileAlreadyExists):
-            Bare().rename_dont_move("a", "there")
+    message = r"^File system Bare client doesn't support atomic mv\.$"
+    with pytest.warns(UserWarning, match=message), pytest.raises(FileAlreadyExists):
+        Bare().rename_dont_move("a", "there")
 
 
 def test_the_general_rename_dont_move_moves():
@@ -161,7 +162,7 @@ def test_an_empty_path_has_no_last_character():
 def test_a_temporary_path_becomes_the_final_one(path, pattern, parent):
     store = Store()
     with StoreTarget(path, store).temporary_path() as temporary:
-        assert __import__("re").match(pattern, temporary)
+        assert re.match(pattern, temporary)
         assert store.paths == set()
         store.paths.add(temporary)
     assert store.paths == {path}
