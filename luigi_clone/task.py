@@ -124,6 +124,41 @@ def task_id_str(task_family: str, params: Mapping[str, str]) -> str:
     return f"{task_family}_{summary}_{digest[:TASK_ID_TRUNCATE_HASH]}"
 
 
+class TaskIdCollisionError(Exception):
+    """Two tasks with different parameters have the same id, so that only one of them would run."""
+
+
+def verify_same_task(known: Task, other: Task) -> None:
+    """Make sure that two task objects with the same id are the same task.
+
+    The id holds 40 bits of a hash.  Raises :class:`TaskIdCollisionError` when the parameters that the id is
+    made of differ.  When only significant parameters that are HIDDEN or PRIVATE differ, which no id shows,
+    the log says once that one task stands for both.  A class that chooses its ids itself knows better.
+    """
+    if known is other or type(known) is not type(other):
+        return
+    public = known.to_str_params(only_significant=True, only_public=True)
+    if public != other.to_str_params(only_significant=True, only_public=True):
+        if known.task_id == task_id_str(known.get_task_family(), public):
+            raise TaskIdCollisionError(
+                f"{known!r} and {other!r} both have the id {known.task_id}, so that only one would run: "
+                "change a parameter value, or the name of the class or of a parameter"
+            )
+        return
+    silent = [
+        name
+        for name, param in known.get_params()
+        if param.significant and known.param_kwargs.get(name) != other.param_kwargs.get(name)
+    ]
+    if silent and not known.__dict__.get("_Task__stands_for_another"):
+        known.__dict__["_Task__stands_for_another"] = True
+        logger.warning(
+            "Two tasks have the id %s and differ in what is not public (%s): one of them runs for both",
+            known.task_id,
+            ", ".join(silent),
+        )
+
+
 class BulkCompleteNotImplementedError(NotImplementedError):
     """The task class has no ``bulk_complete``: whoever asks must ask each task."""
 
@@ -200,7 +235,9 @@ class Task(metaclass=Register):
             self.__identify()
             return
         attributes = self.__dict__
-        attributes.update(named)
+        for name, value in named.items():
+            # one by one: update() would give up the keys that all instances share
+            attributes[name] = value
         attributes["param_kwargs"] = named
         for place, name, expected, warn in table.checks:
             value = values[place]
@@ -641,21 +678,37 @@ class WrapperTask(Task):
 def _all_complete(root: Task) -> bool:
     """Ask what the wrapper requires, depth first, each task once, however deep the wrappers nest."""
     seen = {id(root): root}
-    open_wrappers: list[tuple[Task, Iterator[Any]]] = [(root, iter(flatten(root.requires())))]
-    while open_wrappers:
-        _, rest = open_wrappers[-1]
+    open_wrappers: dict[int, tuple[Task, Iterator[Any]]] = {}
+    entered: Task | None = root
+    while entered is not None or open_wrappers:
+        if entered is not None:
+            open_wrappers[id(entered)] = (entered, iter(flatten(entered.requires())))
+        entered = None
+        _, rest = open_wrappers[next(reversed(open_wrappers))]
         for task in rest:
+            if id(task) in open_wrappers:
+                members = [wrapper.task_id for wrapper, _ in open_wrappers.values()]
+                circle = members[members.index(task.task_id) :]
+                raise RecursionError(f"Wrapper tasks require each other: {' -> '.join([*circle, circle[0]])}")
             if id(task) in seen:
                 continue
             seen[id(task)] = task
-            if isinstance(task, WrapperTask) and type(task).complete is WrapperTask.complete:
-                open_wrappers.append((task, iter(flatten(task.requires()))))
+            if _asks_its_requirements(task):
+                entered = task
                 break
             if not task.complete():
                 return False
         else:
-            open_wrappers.pop()
+            open_wrappers.popitem()
     return True
+
+
+def _asks_its_requirements(task: Any) -> bool:
+    return (
+        isinstance(task, WrapperTask)
+        and type(task).complete is WrapperTask.complete
+        and "complete" not in task.__dict__
+    )
 
 
 class Config(Task):

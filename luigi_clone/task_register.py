@@ -8,7 +8,7 @@ import importlib.util
 import logging
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from operator import is_
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -219,7 +219,7 @@ class Register(abc.ABCMeta):
     ``__call__``, and keeps its classes to itself when it defines a ``_reg`` of its own.
     """
 
-    __instance_cache: ClassVar[dict[Any, Any] | None] = {}
+    __instance_cache: ClassVar[MutableMapping[Any, Any] | None] = {}
     _default_namespace_dict: ClassVar[dict[str, str]] = {}
     _reg: ClassVar[list[Any]] = []
     _index: ClassVar[_Index | None] = None
@@ -272,7 +272,7 @@ class Register(abc.ABCMeta):
             _log_unhashable(key)
             return cls.__create(table, values, args, kwargs)
         if found is None:
-            found = cache[key] = cls.__create(table, values, args, kwargs)
+            found = cache.setdefault(key, cls.__create(table, values, args, kwargs))
         return found
 
     def __call_custom(cls: Any, table: Any, cache: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -288,7 +288,7 @@ class Register(abc.ABCMeta):
             _log_unhashable(key)
             return cls.__initialised(table, (args, kwargs, None, pairs))
         if found is None:
-            found = cache[key] = cls.__initialised(table, (args, kwargs, None, pairs))
+            found = cache.setdefault(key, cls.__initialised(table, (args, kwargs, None, pairs)))
         return found
 
     def __create(cls: Any, table: Any, values: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -317,6 +317,13 @@ class Register(abc.ABCMeta):
     def clear_instance_cache(cls) -> None:
         """Forget every instance; also switches the cache on again."""
         cls.__instance_cache = {}
+
+    @classmethod
+    def weaken_instance_cache(cls) -> None:
+        """Forget every instance, and from now on those that nobody else holds (for long-lived processes)."""
+        from weakref import WeakValueDictionary
+
+        cls.__instance_cache = WeakValueDictionary()
 
     @classmethod
     def disable_instance_cache(cls) -> None:

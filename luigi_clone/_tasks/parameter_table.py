@@ -110,7 +110,7 @@ class ValueResolver:
             normalize = normalizers[place]
             values[place] = value if normalize is None else normalize(value)
         if self.unset:
-            for place in self.unset.copy():
+            for place in self.unset:
                 if values[place] is UNSET:
                     values[place] = self._default(place, args, kwargs)
         types = tuple(map(type, values))
@@ -155,7 +155,8 @@ class ValueResolver:
             and param._resolution_is_pure()
         ):
             self.defaults[place] = value
-            self.unset.remove(place)
+            # a new list: another thread may be walking the old one
+            self.unset = [other for other in self.unset if other != place]
         return value
 
 
@@ -224,6 +225,10 @@ class ParameterTable(ValueResolver):
         ]
         self.types: dict[tuple[type, ...], tuple[type, ...]] = {}
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A class that is pickled by value (cloudpickle) takes no table along; it makes a new one.
+        return _no_table, ()
+
     def _type_check(self, place: int) -> list[tuple[int, str, type | None, Callable[[str, Any], None]]]:
         """Return what warns of a wrong type, with the type that it need not be asked about; or nothing."""
         name, param = self.params[place]
@@ -258,6 +263,10 @@ class ParameterTable(ValueResolver):
 
 def _masked(_: Any) -> str:
     return MASK
+
+
+def _no_table() -> None:
+    return None
 
 
 def find_params(owner: type) -> list[tuple[str, Parameter[Any]]]:
