@@ -202,8 +202,8 @@ class TestClassesThatChange:
             a = Shouting(default="x")
             b = luigi.Parameter(default="y")
 
-        assert (T().task_id, T().a) == ("T_x_y_50b18fc99f", "x") or T().a == "x"
         before = T()
+        assert before.a == "x"
         Shouting.normalize = lambda self, x: x.upper()
         assert (T().a, T(a="q").a) == ("X", "Q")
         monkeypatch.setattr(luigi.Parameter, "serialize", lambda self, x: f"<{x}>")
