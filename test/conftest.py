@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import sys
 import warnings
 from collections.abc import Iterator
@@ -59,7 +60,7 @@ def _copied(value: Any) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def _process_wide_state() -> Iterator[None]:
+def _process_wide_state(request: pytest.FixtureRequest) -> Iterator[None]:
     """Give each test the register, caches, events, configuration and command line of a fresh process."""
     from luigi_clone._parameters import argv
     from luigi_clone.task_register import Register
@@ -70,20 +71,58 @@ def _process_wide_state() -> Iterator[None]:
             owner._instance = None
         elif value is not _ABSENT:
             setattr(owner, name, _copied(value))
+    Register._reg = [cls for cls in Register._reg if not _is_of_another_test(cls, request)]
     Register.clear_instance_cache()
     command_line = argv.activate(None)
+    loggers = _logger_state()
     try:
         yield
     finally:
         argv.activate(command_line)
+        imported = [cls for cls in Register._reg if _is_at_home(cls)]
         for owner, name, value in saved:
             if value is not _ABSENT:
                 setattr(owner, name, value)
             elif name in vars(owner):
                 delattr(owner, name)
+        Register._reg += [cls for cls in imported if cls not in Register._reg]
+        _restore_loggers(loggers)
         mock = sys.modules.get("luigi_clone.mock")
         if mock is not None:
             mock.MockFileSystem._data = None
+
+
+def _is_of_another_test(cls: type, request: pytest.FixtureRequest) -> bool:
+    """Tell whether a class belongs to a test module that is not the one that runs: names may be the same."""
+    module = cls.__module__
+    return module.rpartition(".")[2].startswith("test_") and module != request.module.__name__
+
+
+def _is_at_home(cls: Any) -> bool:
+    """Tell whether a class belongs to a module that stays imported, and so must stay registered."""
+    return getattr(sys.modules.get(cls.__module__), cls.__qualname__, None) is cls
+
+
+_LOGGERS = ("", "luigi", "luigi-interface", "luigi.scheduler", "luigi.server")
+
+
+def _logger_state() -> list[tuple[logging.Logger, int, bool, bool, list[logging.Handler]]]:
+    return [
+        (logger, logger.level, logger.propagate, logger.disabled, logger.handlers.copy())
+        for logger in map(logging.getLogger, _LOGGERS)
+    ]
+
+
+def _restore_loggers(state: list[tuple[logging.Logger, int, bool, bool, list[logging.Handler]]]) -> None:
+    for logger, level, propagate, disabled, handlers in state:
+        logger.setLevel(level)
+        logger.propagate = propagate
+        logger.disabled = disabled
+        for handler in logger.handlers.copy():
+            # pytest puts its own there, others for each phase of a test
+            if handler not in handlers and not type(handler).__module__.startswith("_pytest"):
+                logger.removeHandler(handler)
+                handler.close()
 
 
 _ABSENT: Any = object()

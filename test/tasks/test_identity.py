@@ -272,7 +272,9 @@ class TestSameTask:
         one, other = Any_("a" * 16 + "1"), Any_("a" * 16 + "2")
         assert one.task_id == other.task_id
         verify_same_task(one, one)
-        with pytest.raises(TaskIdCollisionError, match="both have the id Any__a+_, so that only one would run"):
+        with pytest.raises(
+            TaskIdCollisionError, match="both have the id Any__a+_, so that only one would run"
+        ):
             verify_same_task(one, other)
 
     def test_a_difference_that_no_id_shows_is_logged_once(self, caplog):

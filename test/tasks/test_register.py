@@ -53,9 +53,7 @@ class TestLookUp:
         assert str(caught.value) == "No task taskA. Did you mean:\nTaskA\nTask\nworker"
         with pytest.raises(TaskClassException) as caught:
             Register.get_task_cls("something quite different")
-        assert str(caught.value) == (
-            "No task something quite different. Candidates are: Task,TaskA,worker"
-        )
+        assert str(caught.value) == ("No task something quite different. Candidates are: Task,TaskA,worker")
 
     def test_unrelated_classes_of_one_name_are_ambiguous_for_good(self):
         def make():

@@ -29,7 +29,9 @@ def _filters(request, monkeypatch):
     if request.param.startswith("without"):
         monkeypatch.delattr(tarfile, "data_filter", raising=False)
         # what an old Python does without being asked
-        monkeypatch.setattr(tarfile.TarFile, "extraction_filter", staticmethod(lambda info, path: info), False)
+        monkeypatch.setattr(
+            tarfile.TarFile, "extraction_filter", staticmethod(lambda info, path: info), False
+        )
 
 
 pytestmark = pytest.mark.usefixtures("_filters")

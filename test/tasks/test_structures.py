@@ -106,8 +106,19 @@ class TestTaskMethods:
             pass
 
         task = T()
-        assert (task.requires(), task.input(), task.deps(), task.output(), task.run()) == ([], [], [], [], None)
-        assert (task.on_success(), task.process_resources(), task.disabled, task.priority) == (None, {}, False, 0)
+        assert (task.requires(), task.input(), task.deps(), task.output(), task.run()) == (
+            [],
+            [],
+            [],
+            [],
+            None,
+        )
+        assert (task.on_success(), task.process_resources(), task.disabled, task.priority) == (
+            None,
+            {},
+            False,
+            0,
+        )
         assert (task.worker_timeout, task.max_batch_size) == (None, float("inf"))
         assert (task.retry_count, task.disable_hard_timeout, task.disable_window) == (None, None, None)
         assert (task.owner_email, task.accepts_messages, task.use_cmdline_section) == (None, False, True)

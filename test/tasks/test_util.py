@@ -70,7 +70,9 @@ class TestInherits:
     def test_misuse(self):
         with pytest.raises(TypeError, match="must contain at least one task"):
             inherits()
-        with pytest.raises(TypeError, match="Only one of tasks_to_inherit or kw_tasks_to_inherit may be present"):
+        with pytest.raises(
+            TypeError, match="Only one of tasks_to_inherit or kw_tasks_to_inherit may be present"
+        ):
             inherits(A, b=B)
         decorator = requires()
         with pytest.raises(TypeError, match="must contain at least one task"):
