@@ -1,0 +1,183 @@
+"""Rules of ``get_work``: which task a worker is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from hashlib import md5
+from typing import Any
+
+from luigi_clone._scheduling import arguments
+from luigi_clone._scheduling.model import WORKER_STATE_ACTIVE, Settings, TaskRecord, WorkerRecord
+from luigi_clone._scheduling.ready import first
+from luigi_clone._scheduling.registration import Registration
+from luigi_clone._scheduling.walk import GreedyWalk
+from luigi_clone.task_status import PENDING, RUNNING
+
+Picker = Callable[[WorkerRecord, bool, float], "list[TaskRecord]"]
+"""Chooses what to give to a worker (an assistant or not) at a time: one task, a batch, or nothing."""
+
+
+class Assignment(Registration):
+    """Adds ``get_work`` and ``count_pending``."""
+
+    def __init__(self, settings: Settings, limits: Mapping[str, float]) -> None:
+        super().__init__(settings, limits)
+        self.picker: Picker = self.pick
+
+    def get_work(
+        self,
+        now: float,
+        host: Any = None,
+        assistant: Any = False,
+        current_tasks: Collection[str] | None = None,
+        worker: Any = None,
+    ) -> dict[str, Any]:
+        """Give ``worker`` its next task, or a batch of them.
+
+        ``current_tasks`` are the ids that it runs: one that it should be running but does not name is given again,
+        since the answer that gave it was lost.
+        """
+        if type(worker) is not str:
+            worker = arguments.identifier("worker", worker)
+        if self.settings.prune_on_get_work:
+            self.prune(now)
+        asker = self.workers.get(worker)
+        if asker is None:
+            asker = self.new_worker(worker, now)
+        asker.last_active = asker.last_get_work = now
+        asker.reference = {"host": host}
+        if asker.disabled:
+            return {
+                "n_pending_tasks": 0,
+                "running_tasks": [],
+                "task_id": None,
+                "n_unique_pending": 0,
+                "worker_state": asker.state,
+            }
+        if assistant and not asker.assistant:
+            self.set_worker_info(asker, {**asker.info, "assistant": assistant})
+        chosen: list[TaskRecord] = []
+        if current_tasks is not None:
+            if asker.batches:
+                self._return_unclaimed(asker, now)
+            if asker.runs:
+                chosen = self._lost(asker, current_tasks)
+        reply = self._counts(asker)
+        if not chosen and not self.paused:
+            chosen = self.picker(asker, bool(assistant), now)
+        if len(chosen) > 1:
+            self._give_batch(asker, chosen, reply, now)
+        elif chosen:
+            self._give(asker, chosen[0], reply, now, host)
+        else:
+            reply["task_id"] = None
+        return reply
+
+    # ---- what is answered
+
+    def count_pending(self, worker: Any) -> dict[str, Any]:
+        """Tell how many tasks wait for ``worker``, and which of its tasks run."""
+        record = self.workers.get(worker)
+        if record is not None:
+            return self._counts(record)
+        return {
+            "n_pending_tasks": 0,
+            "n_unique_pending": 0,
+            "n_pending_last_scheduled": 0,
+            "worker_state": WORKER_STATE_ACTIVE,
+            "running_tasks": [],
+        }
+
+    @staticmethod
+    def _counts(worker: WorkerRecord) -> dict[str, Any]:
+        return {
+            "n_pending_tasks": worker.pending,
+            "n_unique_pending": worker.pending_unique,
+            "n_pending_last_scheduled": worker.pending_last,
+            "worker_state": worker.state,
+            "running_tasks": list(worker.running_tasks.values()),
+        }
+
+    def _give(
+        self, asker: WorkerRecord, task: TaskRecord, reply: dict[str, Any], now: float, host: Any
+    ) -> None:
+        if task.remove is not None:
+            self.set_remove(task, None)
+        self.set_run(task, asker.id, now, dict(task.needs.amounts))
+        self.change_status(task, RUNNING, now)
+        if self.wants_metrics:
+            self.effects.append(("metric", "started", task))
+        if self.wants_history:
+            self.effects.append(("history", task, RUNNING, host))
+        reply["task_id"] = task.id
+        reply["task_family"] = task.family
+        reply["task_module"] = task.module
+        reply["task_params"] = dict(task.params)
+
+    def _give_batch(
+        self, asker: WorkerRecord, chosen: list[TaskRecord], reply: dict[str, Any], now: float
+    ) -> None:
+        first = chosen[0]
+        batched_args = self.batcher(asker.id, first.family).batched_args or ()
+        params: dict[str, Any] = dict(first.params)
+        for name in batched_args:
+            params[name] = [task.params[name] for task in chosen]
+        ids = [task.id for task in chosen]
+        batch_id = md5("|".join(ids).encode("utf-8"), usedforsecurity=False).hexdigest()
+        for task in chosen:
+            if task.remove is not None:
+                self.set_remove(task, None)
+        self.start_batch(batch_id, asker, tuple(chosen), now)
+        reply["task_id"] = None
+        reply["task_family"] = first.family
+        reply["task_module"] = first.module
+        reply["task_params"] = params
+        reply["batch_id"] = batch_id
+        reply["batch_task_ids"] = ids
+
+    # ---- answers that were lost
+
+    @staticmethod
+    def _lost(asker: WorkerRecord, current_tasks: Collection[str]) -> list[TaskRecord]:
+        named = current_tasks if len(asker.runs) < 3 else set(current_tasks)
+        lost = [task for task_id, task in asker.runs.items() if task_id not in named]
+        return [min(lost, key=rank_of)] if lost else lost
+
+    def _return_unclaimed(self, asker: WorkerRecord, now: float) -> None:
+        """Take back the tasks of batches that the worker was given and never started."""
+        for batch in list(asker.batches.values()):
+            if not batch.heads:
+                for task in list(batch.members.values()):
+                    self.change_status(task, PENDING, now)
+                    self.set_batch(task, None)
+
+    # ---- choosing
+
+    def pick(self, asker: WorkerRecord, assistant: bool, now: float) -> list[TaskRecord]:
+        """Choose the best ready task that the worker may run and that leaves others their resources."""
+        pool = self.index.pool_of_assistants() if assistant else asker.pool
+        rank = pool.top()
+        if rank is None:
+            return []
+        for gate in rank[3].needs.gates:
+            if first(gate.resource.users) is not rank:
+                chosen = GreedyWalk(self, asker, assistant, now).run(pool)
+                if chosen is None:
+                    return []
+                rank = chosen
+                break
+        task = rank[3]
+        return [task, *self._companions(asker, task)] if task.batchable else [task]
+
+    def _companions(self, asker: WorkerRecord, task: TaskRecord) -> list[TaskRecord]:
+        batcher = self.batcher(asker.id, task.family)
+        if not batcher.batched_args or batcher.max_batch_size <= 1:
+            return []
+        trivial = not asker.needy and not asker.assistant
+        grouping = self.grouping(task.family, batcher.batched_args)
+        return grouping.companions(task, batcher.max_batch_size - 1, asker.id if trivial else None)
+
+
+def rank_of(task: TaskRecord) -> tuple[float, float, int]:
+    """Return the place of any task, ready or not, in the order in which tasks are given out."""
+    return (-task.priority, task.time, task.seq)

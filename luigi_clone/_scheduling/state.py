@@ -1,0 +1,469 @@
+"""The only functions that change the scheduler's tables.
+
+Each *apply function* makes one kind of change and keeps every index in step with it. It stands for one kind of
+*fact*: where a journal asks for facts, the call's fields are appended to :attr:`State.facts` as a tuple, and
+:func:`luigi_clone._scheduling.facts.replay` makes the same change from that tuple. The functions decide
+nothing: what changes, and to what, is decided by the rules in the classes built on this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from luigi_clone._scheduling.batches import Grouping
+from luigi_clone._scheduling.indexed import Indexed
+from luigi_clone._scheduling.model import (
+    NO_RESPONSES,
+    NOTHING_MORE,
+    Batch,
+    Batcher,
+    More,
+    RetryPolicy,
+    TaskRecord,
+    WorkerRecord,
+)
+from luigi_clone._scheduling.ready import Pool
+from luigi_clone._scheduling.timers import ENABLE, REMOVE, RETRY
+from luigi_clone.task_status import BATCH_RUNNING, DISABLED, DONE, PENDING, RUNNING, UNKNOWN
+
+
+class State(Indexed):
+    """The tables, and the apply functions."""
+
+    # ---- tasks
+
+    def add_record(
+        self,
+        task_id: str,
+        now: float,
+        priority: float,
+        policy: RetryPolicy,
+        worker: WorkerRecord | None,
+        stakeholder: bool,
+        runs: bool,
+    ) -> TaskRecord:
+        """A task is heard of: a record that is UNKNOWN so far."""
+        if self.facts is not None:
+            worker_id = None if worker is None else worker.id
+            self.facts.append(("task_added", task_id, now, priority, policy, worker_id, stakeholder, runs))
+        index = self.index
+        crew = index.nobody
+        if worker is not None and (stakeholder or runs):
+            crew = index.successor(crew, worker, stakeholder, runs)
+        self._arrivals += 1
+        needs = index.no_needs
+        task = TaskRecord(task_id, self._arrivals, now, priority, policy, crew, needs)
+        self.tasks[task_id] = self.by_status[UNKNOWN][task_id] = crew.tasks[task_id] = task
+        if not stakeholder:
+            self.stakeless[task_id] = task
+        if self._orphans:
+            task.dependents = self._orphans.pop(task_id, ())
+        self.version += 1
+        return task
+
+    def describe(
+        self,
+        task: TaskRecord,
+        family: str,
+        module: str | None,
+        params: Mapping[str, Any],
+        visibilities: Mapping[str, int],
+        hidden: tuple[str, ...],
+    ) -> None:
+        """What the task is."""
+        if self.facts is not None:
+            fact = ("task_described", task.id, family, module, dict(params), dict(visibilities), hidden)
+            self.facts.append(fact)
+        grouped = task.rank is not None and task.batchable
+        if grouped:
+            self._leave(task)
+        task.family = family
+        task.module = module
+        task.params = params
+        task.visibilities = visibilities
+        task.hidden_params = hidden
+        if grouped:
+            self._enter(task)
+
+    def join(self, task: TaskRecord, worker: WorkerRecord, stakeholder: bool, runs: bool) -> None:
+        """``worker`` gets a stake in the task, or can run it, or both."""
+        crew = self.index.successor(task.crew, worker, stakeholder, runs)
+        if crew is task.crew:
+            return
+        if self.facts is not None:
+            self.facts.append(("task_joined", task.id, worker.id, stakeholder, runs))
+        self._move(task, crew)
+
+    def set_deps(self, task: TaskRecord, deps: tuple[str, ...]) -> None:
+        """What the task depends on: ids without repetition."""
+        if self.facts is not None:
+            self.facts.append(("task_deps", task.id, deps))
+        waiting = task.status is PENDING
+        if waiting:
+            self._leave(task)
+        old = task.deps
+        if old:
+            kept = set(deps)
+            for dep in old:
+                if dep not in kept:
+                    self._unlink(task, dep)
+        task.deps = deps
+        unmet = 0
+        for dep in deps:
+            if not self._link(task, dep):
+                unmet += 1
+        task.unmet = unmet
+        was_severed = task.severed
+        task.severed = bool(self.by_status[DISABLED]) and self._is_severed(task)
+        if waiting:
+            self._enter(task)
+            if task.severed and not was_severed:
+                self._sever([task])
+            elif was_severed and not task.severed:
+                self._mend(task)
+        self.version += 1
+
+    def set_needs(self, task: TaskRecord, amounts: Mapping[str, Any]) -> None:
+        """Which resources the task needs."""
+        if self.facts is not None:
+            self.facts.append(("task_needs", task.id, dict(amounts)))
+        index, old = self.index, task.needs
+        needs = index.needs(amounts) if amounts else index.no_needs
+        if needs is old:
+            return
+        self._leave(task)
+        task.needs = needs
+        needs.uses += 1
+        self._enter(task)
+        old.uses -= 1
+        if not old.uses:
+            index.forget_needs(old)
+
+    def set_priority(self, task: TaskRecord, priority: float) -> None:
+        """How urgent the task is."""
+        if self.facts is not None:
+            self.facts.append(("task_priority", task.id, priority))
+        if task.rank is None:
+            task.priority = priority
+        else:
+            self._unready(task)
+            task.priority = priority
+            self._make_ready(task)
+
+    def set_policy(self, task: TaskRecord, policy: RetryPolicy) -> None:
+        """When failures disable the task."""
+        if self.facts is not None:
+            self.facts.append(("task_policy", task.id, policy))
+        task.policy = policy
+
+    def set_expl(self, task: TaskRecord, expl: str | None) -> None:
+        """What was last said about an end of the task."""
+        if self.facts is not None:
+            self.facts.append(("task_expl", task.id, expl))
+        task.expl = expl
+
+    def set_traits(self, task: TaskRecord, accepts_messages: bool, batchable: bool) -> None:
+        """Whether the task listens to messages, and whether it can be part of a batch."""
+        if self.facts is not None:
+            self.facts.append(("task_traits", task.id, accepts_messages, batchable))
+        task.accepts_messages = accepts_messages
+        if batchable != task.batchable:
+            self._leave(task)
+            task.batchable = batchable
+            self._enter(task)
+
+    def tell(self, task: TaskRecord, field: str, value: Any) -> None:
+        """A running task says something: ``field`` is one of tracking_url, status_message, progress_percentage."""
+        if self.facts is not None:
+            self.facts.append(("task_told", task.id, field, value))
+        setattr(self._more(task), field, value)
+
+    def set_response(self, task: TaskRecord, message_id: str, response: Any) -> None:
+        """The task answers a message; ``None`` when the answer was taken."""
+        if self.facts is not None:
+            self.facts.append(("task_response", task.id, message_id, response))
+        more = self._more(task)
+        responses = {**more.responses, message_id: response}
+        if response is None:
+            del responses[message_id]
+        more.responses = responses or NO_RESPONSES
+
+    def set_status(self, task: TaskRecord, status: str, now: float) -> None:
+        """The task gets another status."""
+        if self.facts is not None:
+            self.facts.append(("task_status", task.id, status, now))
+        old = task.status
+        cut = self._cuts(task)
+        self._leave(task)
+        del self.by_status[old][task.id]
+        if old is BATCH_RUNNING and task.batch_id is not None:
+            self._leave_batch(task)
+        task.status = status
+        task.updated = now
+        self.by_status[status][task.id] = task
+        self._enter(task)
+        if (old is RUNNING or old is BATCH_RUNNING) and not task.crew.stakeholders:
+            self.stakeless[task.id] = task
+        if task.dependents:
+            if status is DONE:
+                self._tell_dependents(task, done=True)
+            elif old is DONE:
+                self._tell_dependents(task, done=False)
+            if self._cuts(task) != cut:
+                if cut:
+                    self._mend(task)
+                else:
+                    self._sever([task])
+        self.version += 1
+
+    def set_failures(
+        self,
+        task: TaskRecord,
+        failures: tuple[float, ...],
+        first: float | None,
+        disabled_at: float | None,
+        expires: float,
+    ) -> None:
+        """When the task failed lately and first, and since when it is disabled for that (until ``expires``)."""
+        if self.facts is not None:
+            self.facts.append(("task_failures", task.id, failures, first, disabled_at, expires))
+        more = self._more(task)
+        more.failures = failures
+        more.first_failure_time = first
+        more.scheduler_disable_time = disabled_at
+        if disabled_at is not None:
+            self.timers.set(expires, ENABLE, task)
+
+    def set_retry(self, task: TaskRecord, due: float) -> None:
+        """When a FAILED task becomes PENDING again."""
+        if self.facts is not None:
+            self.facts.append(("task_retry", task.id, due))
+        task.retry = due
+        self.timers.set(due, RETRY, task)
+
+    def set_remove(self, task: TaskRecord, due: float | None) -> None:
+        """When the task is dropped, unless somebody registers it before."""
+        if self.facts is not None:
+            self.facts.append(("task_remove", task.id, due))
+        task.remove = due
+        if due is not None:
+            self.timers.set(due, REMOVE, task)
+        elif not task.crew.stakeholders:
+            self.stakeless[task.id] = task
+
+    def set_run(
+        self, task: TaskRecord, worker_id: str | None, started: float | None, held: Mapping[str, Any] | None
+    ) -> None:
+        """Who runs the task since when, and what it holds meanwhile."""
+        if self.facts is not None:
+            copied = None if held is None else dict(held)
+            self.facts.append(("task_run", task.id, worker_id, started, copied))
+        running = task.status is RUNNING
+        if running:
+            self._leave(task)
+        task.worker_running = worker_id
+        task.time_running = started
+        task.held = held
+        if running:
+            self._enter(task)
+
+    def set_held(self, task: TaskRecord, held: Mapping[str, Any]) -> None:
+        """A running task gives back a part of what it holds."""
+        if self.facts is not None:
+            self.facts.append(("task_held", task.id, dict(held)))
+        batch = None if task.batch_id is None else self.batches.get(task.batch_id)
+        holds = batch is not None and batch.holder is task
+        if holds and task.held:
+            self.index.holder_gone(task, task.held)
+        if task.status is RUNNING:
+            self._leave(task)
+        task.held = held
+        if task.status is RUNNING:
+            self._enter(task)
+        elif holds:
+            self.index.holder_changed(task, held)
+
+    def set_batch(self, task: TaskRecord, batch_id: str | None) -> None:
+        """The batch that the task stands for or belongs to."""
+        if self.facts is not None:
+            self.facts.append(("task_batch", task.id, batch_id))
+        if batch_id == task.batch_id:
+            return
+        self._leave(task)
+        if task.status is BATCH_RUNNING and task.batch_id is not None:
+            self._leave_batch(task)
+        task.batch_id = batch_id
+        self._enter(task)
+
+    def remove_record(self, task: TaskRecord) -> None:
+        """The task is forgotten."""
+        if self.facts is not None:
+            self.facts.append(("task_removed", task.id))
+        cut = self._cuts(task)
+        self._leave(task)
+        if task.batch_id is not None and task.status is BATCH_RUNNING:
+            self._leave_batch(task)
+        for dep in task.deps:
+            self._unlink(task, dep)
+        if task.status is DONE:
+            self._tell_dependents(task, done=False)
+        dependents = task.dependents
+        del self.tasks[task.id], self.by_status[task.status][task.id], task.crew.tasks[task.id]
+        if dependents:
+            self._orphans[task.id] = (
+                dependents if isinstance(dependents, dict) else {dependents[0].id: dependents[0]}
+            )
+        if cut:
+            self._mend(task)
+        self.index.forget_crew(task.crew)
+        task.needs.uses -= 1
+        if not task.needs.uses:
+            self.index.forget_needs(task.needs)
+        self.suspects.pop(task.id, None)
+        self.stakeless.pop(task.id, None)
+        self.version += 1
+
+    # ---- batches
+
+    def start_batch(
+        self, batch_id: str, worker: WorkerRecord, members: tuple[TaskRecord, ...], now: float
+    ) -> None:
+        """``members`` are given to ``worker`` to be run as one."""
+        if self.facts is not None:
+            self.facts.append(("batch_started", batch_id, worker.id, tuple(t.id for t in members), now))
+        batch = Batch(batch_id, worker.id, {})
+        self.batches[batch_id] = worker.batches[batch_id] = batch
+        facts, self.facts = self.facts, None  # the parts are no facts of their own
+        for task in members:
+            task.worker_running = worker.id
+            task.time_running = now
+            task.held = dict(task.needs.amounts)
+            task.batch_id = batch_id
+            batch.members[task.id] = task
+            self.set_status(task, BATCH_RUNNING, now)
+        self.facts = facts
+        holder = batch.holder = members[0]
+        if holder.held:
+            self.index.holder_changed(holder, holder.held)
+
+    def _leave_batch(self, task: TaskRecord) -> None:
+        batch = self.batches.get(task.batch_id) if task.batch_id is not None else None
+        if batch is not None:
+            if batch.holder is task:
+                self._release_unclaimed(batch)
+            batch.members.pop(task.id, None)
+            self._forget_batch(batch)
+
+    def set_batcher(
+        self, worker_id: str, family: str, batched_args: tuple[str, ...] | None, size: float
+    ) -> None:
+        """``worker_id`` can merge tasks of ``family``."""
+        if self.facts is not None:
+            self.facts.append(("batcher_set", worker_id, family, batched_args, size))
+        self.batchers.setdefault(worker_id, {})[family] = Batcher(batched_args, size)
+
+    def grouping(self, family: str, batched_args: tuple[str, ...]) -> Grouping:
+        """Return the index of tasks of ``family`` that can be batched over ``batched_args``."""
+        groupings = self._groupings.setdefault(family, {})
+        found = groupings.get(batched_args)
+        if found is None:
+            found = groupings[batched_args] = Grouping(batched_args)
+            for task in self.by_status[PENDING].values():
+                if task.family == family and task.batchable and task.rank is not None:
+                    found.add(task)
+        return found
+
+    # ---- workers
+
+    def add_worker_record(self, worker_id: str, now: float) -> WorkerRecord:
+        """A worker is heard of."""
+        if self.facts is not None:
+            self.facts.append(("worker_added", worker_id, now))
+        worker = self.workers[worker_id] = WorkerRecord(worker_id, now, Pool())
+        return worker
+
+    def set_worker_info(self, worker: WorkerRecord, info: dict[str, Any]) -> None:
+        """What the worker says of itself."""
+        if self.facts is not None:
+            self.facts.append(("worker_info", worker.id, dict(info)))
+        worker.info = info
+        for task in worker.runs.values():
+            self._tell_running(task)
+            if not self.has_live_runner(task):
+                self.suspects[task.id] = task
+
+    def set_worker_disabled(self, worker: WorkerRecord) -> None:
+        """The worker is to get no work any more; its tasks are left to others."""
+        if self.facts is not None:
+            self.facts.append(("worker_disabled", worker.id))
+        worker.disabled = True
+        self._withdraw(worker, stakeholder=False)
+
+    def drop_worker(self, worker: WorkerRecord) -> None:
+        """The worker has vanished."""
+        if self.facts is not None:
+            self.facts.append(("worker_dropped", worker.id))
+        del self.workers[worker.id]
+        for task in worker.runs.values():
+            self.suspects[task.id] = task
+        for batch in worker.batches.values():
+            self.suspects.update(batch.members)
+        self._withdraw(worker, stakeholder=True)
+        self.index.forget_successors()
+
+    def queue_message(self, worker: WorkerRecord, message: dict[str, Any]) -> None:
+        """A message waits for the worker's next sign of life."""
+        if self.facts is not None:
+            self.facts.append(("message_queued", worker.id, message))
+        worker.messages.append(message)
+
+    def take_messages(self, worker: WorkerRecord) -> list[dict[str, Any]]:
+        """The worker gets its messages."""
+        if self.facts is not None:
+            self.facts.append(("messages_taken", worker.id))
+        messages, worker.messages = worker.messages, []
+        return messages
+
+    # ---- the scheduler
+
+    def set_paused(self, paused: bool) -> None:
+        """Whether work is given out at all."""
+        if self.facts is not None:
+            self.facts.append(("paused", paused))
+        self.paused = paused
+
+    def set_limit(self, name: str, amount: float) -> None:
+        """How much there is of a resource."""
+        if self.facts is not None:
+            self.facts.append(("limit_set", name, amount))
+        self.index.set_limit(name, amount)
+
+    # ---- shared by several
+
+    @staticmethod
+    def _more(task: TaskRecord) -> More:
+        if task.more is NOTHING_MORE:
+            task.more = More()
+        return task.more
+
+    def _move(self, task: TaskRecord, crew: Any) -> None:
+        self._leave(task)
+        old = task.crew
+        del old.tasks[task.id]
+        crew.tasks[task.id] = task
+        task.crew = crew
+        self._enter(task)
+        if not old.tasks:
+            self.index.forget_crew(old)
+        if not crew.stakeholders:
+            self.stakeless[task.id] = task
+
+    def _withdraw(self, worker: WorkerRecord, *, stakeholder: bool) -> None:
+        """Take ``worker`` out of all crews."""
+        for crew in list(self.index.crews.values()):
+            concerned = worker.id in crew.workers or (stakeholder and worker.id in crew.stakeholders)
+            if concerned and crew.tasks:
+                smaller = self.index.without(crew, worker, stakeholder)
+                for task in list(crew.tasks.values()):
+                    self._move(task, smaller)

@@ -1,0 +1,57 @@
+"""What is to happen later: one heap of due times, whose entries are checked when their time has come."""
+
+from __future__ import annotations
+
+from heapq import heapify, heappop, heappush
+from typing import Any, NamedTuple
+
+RETRY = "retry"  # FAILED → PENDING
+REMOVE = "remove"  # drop a task without stakeholders
+ENABLE = "enable"  # an automatic disable ends
+WORKER = "worker"  # a worker may have gone silent
+
+
+class Timer(NamedTuple):
+    """At ``due`` something of ``kind`` may be up for ``subject`` (a task or a worker record)."""
+
+    due: float
+    number: int
+    kind: str
+    subject: Any
+
+
+class Timers:
+    """Timers by due time. An entry is never taken back: whoever gets it checks that it still holds."""
+
+    __slots__ = ("_heap", "_number")
+
+    def __init__(self) -> None:
+        self._heap: list[Timer] = []
+        self._number = 0
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def set(self, due: float, kind: str, subject: Any) -> None:
+        """Call for attention at ``due``."""
+        self._number += 1
+        heappush(self._heap, Timer(due, self._number, kind, subject))
+
+    def next_due(self) -> float | None:
+        """Return the earliest due time."""
+        return self._heap[0].due if self._heap else None
+
+    def take(self, now: float) -> list[Timer]:
+        """Remove and return the timers that are due at ``now``."""
+        heap = self._heap
+        if not heap or heap[0].due > now:
+            return []
+        taken = []
+        while heap and heap[0].due <= now:
+            taken.append(heappop(heap))
+        return taken
+
+    def replace(self, timers: list[Timer]) -> None:
+        """Start over with these."""
+        self._heap = list(timers)
+        heapify(self._heap)

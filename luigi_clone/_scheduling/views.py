@@ -1,0 +1,309 @@
+"""What clients see of the scheduler: answers made from the records, which stay as they are.
+
+Shapes of the answers: Luigi's web pages and other tools read them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from luigi_clone._scheduling.machine import Machine
+from luigi_clone._scheduling.model import (
+    STATUS_TO_UPSTREAM_MAP,
+    UPSTREAM_SEVERITY_KEY,
+    TaskRecord,
+    WorkerRecord,
+)
+from luigi_clone.task_status import DISABLED, DONE, PENDING, RUNNING, UNKNOWN
+
+TASK_FAMILY_RE = re.compile(r"([^(_]+)[(_]")
+"""The family at the start of a task id."""
+
+Serialized = dict[str, Any]
+
+
+def public_params(task: TaskRecord) -> dict[str, Any]:
+    """Return the parameters that everybody may see."""
+    if not task.hidden_params:
+        return dict(task.params)
+    return {name: value for name, value in task.params.items() if name not in task.hidden_params}
+
+
+def hidden_params(task: TaskRecord) -> dict[str, Any]:
+    """Return the parameters that lists do not show."""
+    return {name: task.params[name] for name in task.hidden_params}
+
+
+def pretty_id(task: TaskRecord) -> str:
+    """Return ``Family(name=value, name=value)`` over the public parameters, by name."""
+    params = ", ".join(f"{name}={value}" for name, value in sorted(public_params(task).items()))
+    return f"{task.family}({params})"
+
+
+def serialize(machine: Machine, task: TaskRecord, deps: Iterable[str] | None = None) -> Serialized:
+    """Return a task as clients see it, with ``deps`` if given."""
+    more = task.more
+    shown: Serialized = {
+        "display_name": pretty_id(task),
+        "status": task.status,
+        "workers": list(task.crew.workers),
+        "worker_running": task.worker_running,
+        "time_running": task.time_running,
+        "start_time": task.time,
+        "last_updated": task.updated,
+        "params": public_params(task),
+        "name": task.family,
+        "priority": task.priority,
+        "resources": dict(task.needs.amounts),
+        "resources_running": None if task.held is None else dict(task.held),
+        "tracking_url": more.tracking_url,
+        "status_message": more.status_message,
+        "progress_percentage": more.progress_percentage,
+    }
+    if task.status is DISABLED:
+        shown["re_enable_able"] = more.scheduler_disable_time is not None
+    if deps is not None:
+        shown["deps"] = list(deps)
+    if task.status is RUNNING and machine.settings.send_messages:
+        shown["accepts_messages"] = task.accepts_messages
+    return shown
+
+
+def _serialize_unknown(task_id: str) -> Serialized:
+    family = TASK_FAMILY_RE.match(task_id)
+    return {
+        "deps": [],
+        "status": UNKNOWN,
+        "workers": [],
+        "start_time": UNKNOWN,
+        "params": {"task_id": task_id},
+        "name": family.group(1) if family else UNKNOWN,
+        "display_name": task_id,
+        "priority": 0,
+    }
+
+
+# ---- graphs
+
+
+def dep_graph(machine: Machine, task_id: str, include_done: bool = True) -> dict[str, Serialized]:
+    """Return the task and all that it depends on."""
+    return _graph_from(machine, task_id, include_done, lambda task: task.deps)
+
+
+def inverse_dep_graph(machine: Machine, task_id: str, include_done: bool = True) -> dict[str, Serialized]:
+    """Return the task and all that depend on it; ``deps`` are the dependents then."""
+
+    def dependents(task: TaskRecord) -> Iterable[str]:
+        return (other.id for other in machine.dependents_of(task.id))
+
+    return _graph_from(machine, task_id, include_done, dependents)
+
+
+def graph(machine: Machine) -> dict[str, Serialized]:
+    """Return all tasks with their dependencies."""
+    shown: dict[str, Serialized] = {}
+    seen: set[str] = set()
+    for task_id in list(machine.tasks):
+        if task_id not in seen:
+            shown.update(_walk(machine, task_id, seen, True, lambda task: task.deps))
+    return shown
+
+
+def _graph_from(
+    machine: Machine, task_id: str, include_done: bool, neighbours: Callable[[TaskRecord], Iterable[str]]
+) -> dict[str, Serialized]:
+    if task_id not in machine.tasks:
+        return {}
+    return _walk(machine, task_id, set(), include_done, neighbours)
+
+
+def _walk(
+    machine: Machine,
+    root: str,
+    seen: set[str],
+    include_done: bool,
+    neighbours: Callable[[TaskRecord], Iterable[str]],
+) -> dict[str, Serialized]:
+    """Return what is reached from ``root``, nearest first, up to the configured number of tasks."""
+    shown: dict[str, Serialized] = {}
+    queue = deque([root])
+    seen.add(root)
+    tasks, limit = machine.tasks, machine.settings.max_graph_nodes
+    while queue:
+        task_id = queue.popleft()
+        task = tasks.get(task_id)
+        if task is None or not task.family:
+            shown[task_id] = _serialize_unknown(task_id)
+        else:
+            deps = [dep for dep in sorted(neighbours(task)) if include_done or not _is_done(tasks, dep)]
+            shown[task_id] = serialize(machine, task, deps)
+            for dep in deps:
+                if dep not in seen:
+                    seen.add(dep)
+                    queue.append(dep)
+        if task_id != root:
+            del shown[task_id]["display_name"]
+        if len(shown) >= limit:
+            break
+    return shown
+
+
+def _is_done(tasks: Mapping[str, TaskRecord], task_id: str) -> bool:
+    task = tasks.get(task_id)
+    return task is not None and task.status is DONE
+
+
+# ---- lists
+
+
+class Upstream:
+    """The worst that holds up each task, worked out on demand and kept until the state changes."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self._version = -1
+        self._known: dict[str, str] = {}
+
+    def of(self, task_id: str) -> str:
+        """Return one of UPSTREAM_SEVERITY_ORDER."""
+        if self._version != self._machine.version:
+            self._version = self._machine.version
+            self._known = {}
+        known = self._known
+        found = known.get(task_id)
+        return self._work_out(task_id) if found is None else found
+
+    def _work_out(self, task_id: str) -> str:
+        """Visit what is upstream, dependencies first; a dependency that is under way already adds nothing."""
+        tasks, known = self._machine.tasks, self._known
+        stack = [task_id]
+        while stack:
+            current = stack[-1]
+            task = tasks.get(current)
+            if task is None or task.status is not PENDING or not task.deps:
+                known[current] = "" if task is None else STATUS_TO_UPSTREAM_MAP.get(task.status, "")
+                stack.pop()
+            elif current not in known:
+                known[current] = ""  # entered: a cycle that leads back here finds this
+                stack.extend(
+                    dep for dep in reversed(task.deps) if dep not in known and not _is_done(tasks, dep)
+                )
+            else:
+                worst = max((known.get(dep, "") for dep in task.deps), key=UPSTREAM_SEVERITY_KEY)
+                if UPSTREAM_SEVERITY_KEY(worst) > UPSTREAM_SEVERITY_KEY(known[current]):
+                    known[current] = worst
+                stack.pop()
+        return known[task_id]
+
+
+def task_list(
+    machine: Machine,
+    upstream: Upstream,
+    now: float,
+    status: str,
+    upstream_status: str,
+    limit: bool,
+    search: str | None,
+    max_shown_tasks: int | None,
+) -> dict[str, Any]:
+    """Return the tasks of a status (of all, if it is empty) that match, or how many they are if too many."""
+    most = max_shown_tasks or machine.settings.max_shown_tasks
+    if not search:
+        count = len(machine.by_status.get(status, ())) if status else len(machine.tasks)
+        if limit and count > most:
+            return {"num_tasks": -1 if upstream_status else count}
+    machine.prune(now)
+    tasks = machine.by_status.get(status, {}) if status else machine.tasks
+    terms = search.lower().split() if search else []
+    shown: dict[str, Any] = {}
+    for task in tasks.values():
+        if task.status is PENDING and upstream_status and upstream.of(task.id) != upstream_status:
+            continue
+        if terms:
+            name = pretty_id(task).lower()
+            if not all(term in name for term in terms):
+                continue
+        shown[task.id] = task
+    if limit and len(shown) > most:
+        return {"num_tasks": len(shown)}
+    return {task_id: serialize(machine, task) for task_id, task in shown.items()}
+
+
+def task_search(machine: Machine, text: str) -> dict[str, dict[str, Serialized]]:
+    """Return the tasks whose id contains ``text``, by status."""
+    found: dict[str, dict[str, Serialized]] = {}
+    for task in machine.tasks.values():
+        if text in task.id:
+            found.setdefault(task.status, {})[task.id] = serialize(machine, task)
+    return found
+
+
+def worker_list(machine: Machine, include_running: bool) -> list[dict[str, Any]]:
+    """Return all workers, the newest first."""
+    workers = sorted(machine.workers.values(), key=lambda worker: worker.started, reverse=True)
+    return [_worker_row(machine, worker, include_running) for worker in workers]
+
+
+def _worker_row(machine: Machine, worker: WorkerRecord, include_running: bool) -> dict[str, Any]:
+    row = {
+        **worker.info,
+        "name": worker.id,
+        "last_active": worker.last_active,
+        "started": worker.started,
+        "state": worker.state,
+        "first_task_display_name": _first_task_name(machine, worker),
+        "num_unread_rpc_messages": len(worker.messages),
+    }
+    if include_running:
+        row["num_running"] = len(worker.runs)
+        row["num_pending"] = worker.naming
+        row["num_uniques"] = worker.naming_only
+        row["running"] = {task.id: serialize(machine, task) for task in worker.runs.values()}
+    return row
+
+
+def _first_task_name(machine: Machine, worker: WorkerRecord) -> Any:
+    first = worker.info.get("first_task", "")
+    task = machine.tasks.get(first) if isinstance(first, str) else None
+    return pretty_id(task) if task is not None else first
+
+
+def resource_list(machine: Machine) -> list[dict[str, Any]]:
+    """Return the configured resources and the tasks that use them."""
+    consumers: dict[str, dict[str, Serialized]] = {name: {} for name in machine.index.limits}
+    for task in machine.by_status[RUNNING].values():
+        for name in task.needs.amounts:
+            if name in consumers:
+                consumers[name][task.id] = serialize(machine, task)
+    used = machine.used_resources()
+    return [
+        {
+            "name": name,
+            "num_total": total,
+            "num_used": used.get(name, 0),
+            "num_consumer": len(consumers[name]),
+            "running": consumers[name],
+        }
+        for name, total in machine.index.limits.items()
+    ]
+
+
+def fetch_error(machine: Machine, task_id: str) -> dict[str, Any]:
+    """Return what was said about the last end of a task."""
+    task = machine.tasks.get(task_id)
+    if task is None:
+        return {"taskId": task_id, "error": ""}
+    return {
+        "taskId": task_id,
+        "error": task.expl,
+        "displayName": pretty_id(task),
+        "taskParams": dict(task.params),
+        "taskModule": task.module,
+        "taskFamily": task.family,
+    }
+
+
