@@ -58,6 +58,10 @@ class Indexed:
         found = self._orphans.get(task_id, ()) if task is None else task.dependents
         return found.values() if isinstance(found, dict) else found
 
+    def used_resources(self) -> dict[str, float]:
+        """Return resource → amount that running tasks hold."""
+        return {name: resource.used for name, resource in self.index.resources.items() if resource.holders}
+
     def has_live_runner(self, task: TaskRecord) -> bool:
         """Tell whether the worker that runs ``task`` is still there and has a right to.
 
@@ -74,6 +78,7 @@ class Indexed:
     def _enter(self, task: TaskRecord) -> None:
         status = task.status
         if status is PENDING:
+            task.crew.pending += 1
             if not task.unmet:
                 self._make_ready(task)
             if not task.severed:
@@ -89,6 +94,7 @@ class Indexed:
     def _leave(self, task: TaskRecord) -> None:
         status = task.status
         if status is PENDING:
+            task.crew.pending -= 1
             if task.rank is not None:
                 self._unready(task)
             if not task.severed:

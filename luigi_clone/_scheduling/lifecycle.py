@@ -204,7 +204,7 @@ class Lifecycle(State):
             self.set_remove(task, now + self.settings.remove_delay)
 
     def _check_disabled(self, timer: Timer, now: float) -> None:
-        task = timer.subject
+        task: TaskRecord = timer.subject
         since = task.more.scheduler_disable_time
         if since is None or task.status is not DISABLED or self.tasks.get(task.id) is not task:
             return
@@ -215,7 +215,7 @@ class Lifecycle(State):
             self.timers.set(due, ENABLE, task)
 
     def _check_retry(self, timer: Timer, now: float) -> None:
-        task = timer.subject
+        task: TaskRecord = timer.subject
         if task.status is not FAILED or task.retry != timer.due or self.tasks.get(task.id) is not task:
             return
         if timer.due == now:
@@ -224,7 +224,7 @@ class Lifecycle(State):
             self.change_status(task, PENDING, now)
 
     def _check_remove(self, timer: Timer, now: float) -> None:
-        task = timer.subject
+        task: TaskRecord = timer.subject
         if task.remove != timer.due or self.tasks.get(task.id) is not task:
             return
         if task.status is RUNNING or task.status is BATCH_RUNNING:

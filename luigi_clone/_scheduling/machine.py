@@ -132,9 +132,3 @@ class Machine(Assignment):
         if task is not None and response is not None:
             self.set_response(task, message_id, None)
         return response
-
-    # ---- resources in use
-
-    def used_resources(self) -> dict[str, float]:
-        """Return resource → amount that RUNNING tasks hold."""
-        return {name: resource.used for name, resource in self.index.resources.items() if resource.holders}

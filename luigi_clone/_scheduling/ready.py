@@ -323,6 +323,7 @@ class Crew:
         "everyone",
         "members",
         "open",
+        "pending",
         "plain",
         "pools",
         "queues",
@@ -347,6 +348,7 @@ class Crew:
         self.stakeholders = stakeholders
         self.members = members
         self.tasks: dict[str, TaskRecord] = {}
+        self.pending = 0  # how many of them are PENDING
         self.successors: dict[tuple[str, bool, bool], Crew] = {}
         self.plain = Bucket(self, no_needs)
         self.buckets: dict[Needs, Bucket] = {}

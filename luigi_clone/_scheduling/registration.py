@@ -25,7 +25,7 @@ class Registration(Lifecycle):
     def __init__(self, settings: Settings, limits: Mapping[str, float]) -> None:
         super().__init__(settings, limits)
         self._policies: dict[RetryPolicy, RetryPolicy] = {}
-        self._visibilities: dict[Any, tuple[Mapping[str, int], tuple[str, ...]]] = {}
+        self._visibilities: dict[Any, Mapping[str, int]] = {}
 
     def add_task(
         self,

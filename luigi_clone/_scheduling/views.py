@@ -203,7 +203,7 @@ class Upstream:
 def task_list(
     machine: Machine,
     upstream: Upstream,
-    now: float,
+    prune: Callable[[], None],
     status: str,
     upstream_status: str,
     limit: bool,
@@ -216,7 +216,7 @@ def task_list(
         count = len(machine.by_status.get(status, ())) if status else len(machine.tasks)
         if limit and count > most:
             return {"num_tasks": -1 if upstream_status else count}
-    machine.prune(now)
+    prune()
     tasks = machine.by_status.get(status, {}) if status else machine.tasks
     terms = search.lower().split() if search else []
     shown: dict[str, Any] = {}
@@ -245,11 +245,21 @@ def task_search(machine: Machine, text: str) -> dict[str, dict[str, Serialized]]
 def worker_list(machine: Machine, include_running: bool) -> list[dict[str, Any]]:
     """Return all workers, the newest first."""
     workers = sorted(machine.workers.values(), key=lambda worker: worker.started, reverse=True)
-    return [_worker_row(machine, worker, include_running) for worker in workers]
+    rows = {worker.id: _worker_row(machine, worker) for worker in workers}
+    if include_running:
+        for worker in workers:
+            rows[worker.id].update(num_running=len(worker.runs), num_pending=0, num_uniques=0)
+            rows[worker.id]["running"] = {task.id: serialize(machine, task) for task in worker.runs.values()}
+        for crew in machine.index.crews.values():
+            for worker_id in crew.workers:
+                rows[worker_id]["num_pending"] += crew.pending
+            if len(crew.workers) == 1:
+                rows[crew.workers[0]]["num_uniques"] += crew.pending
+    return list(rows.values())
 
 
-def _worker_row(machine: Machine, worker: WorkerRecord, include_running: bool) -> dict[str, Any]:
-    row = {
+def _worker_row(machine: Machine, worker: WorkerRecord) -> dict[str, Any]:
+    return {
         **worker.info,
         "name": worker.id,
         "last_active": worker.last_active,
@@ -258,12 +268,6 @@ def _worker_row(machine: Machine, worker: WorkerRecord, include_running: bool) -
         "first_task_display_name": _first_task_name(machine, worker),
         "num_unread_rpc_messages": len(worker.messages),
     }
-    if include_running:
-        row["num_running"] = len(worker.runs)
-        row["num_pending"] = worker.naming
-        row["num_uniques"] = worker.naming_only
-        row["running"] = {task.id: serialize(machine, task) for task in worker.runs.values()}
-    return row
 
 
 def _first_task_name(machine: Machine, worker: WorkerRecord) -> Any:
@@ -305,5 +309,3 @@ def fetch_error(machine: Machine, task_id: str) -> dict[str, Any]:
         "taskModule": task.module,
         "taskFamily": task.family,
     }
-
-
