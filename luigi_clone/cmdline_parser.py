@@ -397,6 +397,7 @@ class _PlainReading:
         self.root: str | None = None
         self.values: dict[str, Any] = {"root_task": None}
         self._table: dict[str, _Flag | _Conflict] = {}
+        self._used: dict[str, _Flag] = {}
         self._has_all_loaded = False
 
     def run(self) -> bool:
@@ -439,7 +440,12 @@ class _PlainReading:
         self.root = self.values["root_task"] = family
         if family != _CORE:
             self._add_class(family, task_class)
-        return True
+        # A flag in front of the family may turn out to mean something else.
+        return all(self._means(name, flag) for name, flag in self._used.items())
+
+    def _means(self, name: str, flag: _Flag) -> bool:
+        now = self._table[name]
+        return isinstance(now, _Flag) and (now.parameter, now.is_local) == (flag.parameter, flag.is_local)
 
     def _find(self, name: str) -> _Flag | None:
         found = self._table.get(name)
@@ -457,6 +463,7 @@ class _PlainReading:
         flag = self._find(name)
         if flag is None:
             return 0
+        self._used[name] = flag
         kwargs = flag.argparse_kwargs()
         action, dest, nargs = kwargs.pop("action", None), kwargs.pop("dest", None), kwargs.pop("nargs", None)
         const = kwargs.pop("const", None)
