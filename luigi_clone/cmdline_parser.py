@@ -209,7 +209,9 @@ class CmdlineParser:
         except TaskClassException as error:
             note_misuse(error, _why_taken_for_root(root, arguments))
             raise
-        _refuse_conflicts(_flags(root), arguments)
+        flags = _flags(root)
+        _refuse_conflicts(flags, arguments)
+        _accept_negations(parser, flags, arguments)
         return parser.parse_args(arguments)
 
     @staticmethod
@@ -313,6 +315,24 @@ def _refuse_conflicts(table: dict[str, _Flag | _Conflict], arguments: list[str])
                 error, f"it is an option of {families}; say which with --Family-name, or in the configuration"
             )
             raise error
+
+
+def _accept_negations(
+    parser: ArgumentParser, table: dict[str, _Flag | _Conflict], arguments: list[str]
+) -> None:
+    """Accept ``--no-x`` where ``--x`` is a flag without a value: it says false.
+
+    Only what is written out and could not mean anything else is taken so.
+    """
+    for argument in dict.fromkeys(arguments):
+        if argument == "--":
+            break
+        flag = table.get("--" + argument.removeprefix("--no-"))
+        if not argument.startswith("--no-") or not isinstance(flag, _Flag):
+            continue
+        kwargs = flag.argparse_kwargs()
+        if kwargs.get("action") == "store_true" and not any(name.startswith(argument) for name in table):
+            parser.add_argument(argument, action="store_const", const="false", dest=kwargs["dest"])
 
 
 def _argument_parser(

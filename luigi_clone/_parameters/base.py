@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import abc
 import warnings
-from _thread import allocate_lock
 from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum
+from itertools import count
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypedDict, overload
 
 from luigi_clone._parameters import argv
@@ -143,7 +143,7 @@ class _NoValueType:
 
 _no_value = _NoValueType()
 
-_COUNTER_LOCK = allocate_lock()
+_NUMBERS = count()  # one for each parameter, also of those that threads make at the same time
 
 _RESOLVING_METHODS = (
     "parse",
@@ -256,10 +256,9 @@ class Parameter(Generic[T], metaclass=ParameterMeta):
         put(self, "description", description)
         put(self, "always_in_help", always_in_help)
         put(self, "_config_path", config_path)
-        with _COUNTER_LOCK:
-            number = Parameter._counter
-            type.__setattr__(Parameter, "_counter", number + 1)
+        number = next(_NUMBERS)
         put(self, "_counter", number)
+        type.__setattr__(Parameter, "_counter", number + 1)
 
     def __setattr__(self, name: str, value: Any) -> None:
         known = self.__dict__.get(name, _no_value)

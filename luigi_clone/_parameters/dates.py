@@ -126,7 +126,7 @@ class _DateParameterBase(Parameter[datetime.date]):
         # strftime does not pad years before 1000, isoformat does.
         if dt.__class__ is _DATE and dt.year >= 1000:
             if self.date_format == _DAY:
-                return dt.isoformat()  # type: ignore[no-any-return]
+                return dt.isoformat()
             text = _write_day(dt, self.date_format)
             if text is not None:
                 return text

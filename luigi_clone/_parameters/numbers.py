@@ -60,7 +60,8 @@ class FloatParameter(Parameter[float]):
 class BoolParameter(Parameter[bool]):
     """True or false; false when nothing is given.
 
-    On the command line, implicit parsing (the default) makes it a flag whose presence means true.  With
+    On the command line, implicit parsing (the default) makes it a flag whose presence means true, and
+    ``--no-flag`` means false (where no other parameter is called so).  With
     ``parsing=BoolParameter.EXPLICIT_PARSING`` the flag takes ``true`` or ``false``.
 
     :param parsing: ``IMPLICIT_PARSING``, ``EXPLICIT_PARSING`` or ``None`` for the class attribute ``parsing``

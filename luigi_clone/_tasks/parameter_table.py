@@ -26,6 +26,7 @@ from luigi_clone.parameter import (
     ParameterVisibility,
     UnconsumedParameterWarning,
     UnknownParameterException,
+    _no_value,
 )
 
 UNSET: Any = object()
@@ -119,7 +120,8 @@ class ValueResolver:
             types = tuple(map(type, values))
         if not self._checked:
             self._checked = True
-            _warn_unconsumed(self.owner, self.family or self.owner.get_task_family(), self.index)
+            family = self.family or self.owner.get_task_family()
+            _warn_unconsumed(self.owner, family, self.index.keys() | _second_places(family, self.params))
         return values, types
 
     def describe(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
@@ -137,8 +139,16 @@ class ValueResolver:
         name, param = self.params[place]
         generation, volatile = RESOLUTION.number, RESOLUTION.volatile_reads
         family = self.family or self.owner.get_task_family()
+        # Each look-up may warn, and parse: one is enough where nobody changed what the two would do.
+        is_one_look_up = _is_own(param, "has_task_value", _HAS_TASK_VALUE) and _is_own(
+            param, "task_value", _TASK_VALUE
+        )
         try:
-            has_value = param.has_task_value(family, name)
+            if is_one_look_up:
+                value = param._get_value(family, name)
+                has_value = value is not _no_value
+            else:
+                has_value = param.has_task_value(family, name)
         except Exception as error:
             message = f"{self.describe(args, kwargs)}: Error when parsing the default value of '{name}'"
             # the text of the original error may hold the value
@@ -147,7 +157,7 @@ class ValueResolver:
             raise MissingParameterException(
                 f"{self.describe(args, kwargs)}: requires the '{name}' parameter to be set"
             )
-        value = param.task_value(family, name)
+        value = param.normalize(value) if is_one_look_up else param.task_value(family, name)
         if (
             self.family is not None
             and generation == self.generation == RESOLUTION.number
@@ -357,6 +367,12 @@ def _distinct(value: Any) -> Any:
     if isinstance(value, frozenset):
         return frozenset((type(item), _distinct(item)) for item in value)
     return value
+
+
+def _second_places(family: str, params: Sequence[tuple[str, Parameter[Any]]]) -> set[str]:
+    """Return the keys of the family's own section that parameters read by their ``config_path``."""
+    paths = [param._config_path for _, param in params]
+    return {path["name"].replace("-", "_") for path in paths if path and path["section"] == family}
 
 
 def _warn_unconsumed(owner: Any, family: str, known: Container[str]) -> None:
