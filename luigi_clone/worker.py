@@ -13,18 +13,18 @@ import copy
 import datetime
 import json
 import logging
-import multiprocessing
 import os
 import random
 import signal
 import socket
 import time
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from luigi_clone import notifications
 from luigi_clone._task_processes.completion import (
     AsyncCompletionException,
+    CompletionCache,
     TaskException,
     TracebackWrapper,
     check_complete,
@@ -43,6 +43,7 @@ from luigi_clone._worker.messages import (
     rpc_message_callback,
 )
 from luigi_clone._worker.options import worker
+from luigi_clone._worker.postman import Postman
 from luigi_clone._worker.running import RunningTasks
 from luigi_clone._worker.scheduling import CyclicRequirements
 from luigi_clone._worker.scheduling import get_retry_policy_dict as _get_retry_policy_dict
@@ -160,6 +161,7 @@ class Worker(RunningTasks):
         self._judged = set()
         self._timed_out = set()
         self._endings = []
+        self._postman = Postman()
         self._termination_guard = TerminationGuard(self._end_children)
         self._stop_requesting_work = False
         self._idle_since = None
@@ -190,9 +192,7 @@ class Worker(RunningTasks):
         return f"Worker({', '.join(f'{key}={value}' for key, value in worker_info)})"
 
     def _make_completion_cache(self) -> Any:
-        if not self._config.cache_task_completion:
-            return None
-        return multiprocessing.Manager().dict()
+        return CompletionCache() if self._config.cache_task_completion else None
 
     # -- context ------------------------------------------------
 
@@ -209,7 +209,7 @@ class Worker(RunningTasks):
         exc_type: type[BaseException] | None,
         exc: BaseException | None,
         tb: TracebackType | None,
-    ) -> bool:
+    ) -> Literal[False]:
         self._keep_alive_thread.stop()
         self._keep_alive_thread.join()
         self._leave(interrupted=exc_type is not None and issubclass(exc_type, KeyboardInterrupt))
@@ -407,6 +407,7 @@ class Worker(RunningTasks):
                 logger.debug("Shut down Worker, %d more tasks to go", len(self._running_tasks))
                 self._handle_next_task()
         finally:
+            self._postman.finish()
             self._termination_guard.remove()
         return self.run_succeeded
 

@@ -39,6 +39,25 @@ class TracebackWrapper:
         self.trace = trace
 
 
+class CompletionCache(dict[str, bool]):
+    """Task id to ``True``, for the tasks that were found complete.
+
+    ``fresh`` lists what a task process has added, for the worker to learn.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fresh: list[str] = []
+
+    def __setitem__(self, task_id: str, is_complete: bool) -> None:
+        super().__setitem__(task_id, is_complete)
+        self.fresh.append(task_id)
+
+    def learn(self, task_ids: list[str]) -> None:
+        """Take over what a task process has found."""
+        self.update(dict.fromkeys(task_ids, True))
+
+
 class AnswerSink(Protocol):
     """Where :func:`check_complete` puts the pair of task and answer."""
 

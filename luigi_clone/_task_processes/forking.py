@@ -9,46 +9,79 @@ import signal
 import threading
 from collections.abc import Iterator
 
+from luigi_clone._task_processes.guard import TerminationGuard
+
 fork_lock = threading.Lock()
 """Held around every start of a task process; whoever holds it keeps the worker from forking."""
 
-_talking = threading.Lock()
 _PATIENCE = 0.2
+
+
+class _Gate:
+    """Counts the threads that talk over the network, and is shut while a child is forked."""
+
+    __slots__ = ("_condition", "_talkers")
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the threads that a fork has left behind."""
+        self._condition = threading.Condition()
+        self._talkers = 0
+
+    @contextlib.contextmanager
+    def talking(self) -> Iterator[None]:
+        with self._condition:
+            self._talkers += 1
+        try:
+            yield
+        finally:
+            with self._condition:
+                self._talkers -= 1
+                self._condition.notify_all()
+
+    @contextlib.contextmanager
+    def shut(self) -> Iterator[None]:
+        with self._condition:
+            self._condition.wait_for(lambda: not self._talkers, _PATIENCE)
+            yield
+
+
+_GATE = _Gate()
 
 
 @contextlib.contextmanager
 def talking() -> Iterator[None]:
-    """Held by the thread that talks to the scheduler beside the main thread.
+    """Held by a thread that talks over the network beside the main thread.
 
     A child must not be forked in the middle of a name look-up. A look-up that takes longer than a moment
     waits for the network, where it holds no lock a child could need; so a start waits a moment only, however
     long a lost scheduler keeps the other thread busy.
     """
-    with _talking:
+    with _GATE.talking():
         yield
 
 
 @contextlib.contextmanager
 def starting() -> Iterator[None]:
     """Held around the start of a task process."""
-    with fork_lock:
-        quiet = _talking.acquire(timeout=_PATIENCE)
-        try:
-            yield
-        finally:
-            if quiet:
-                _talking.release()
+    with fork_lock, _GATE.shut():
+        yield
 
 
 def begin_child() -> None:
-    """Set up a fresh child: its own process group, default signals, no collection of inherited objects."""
+    """Set up a fresh child: free locks, its own process group, no collection of inherited objects."""
+    # The locks are as they were at the moment of the fork; a task may run a pipeline of its own.
+    if fork_lock.locked():
+        fork_lock.release()
+    _GATE.reset()
     # The group is what a timeout ends, together with whatever the task started.
     with contextlib.suppress(OSError):
         os.setpgid(0, 0)
     # Outside the terminal's foreground group a read from the terminal would stop the process without a word.
     signal.signal(signal.SIGTTIN, signal.SIG_IGN)
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
-    # The worker's own handler acts for the worker.
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    TerminationGuard.forget()
     # A collection would write to every page that holds an inherited object, and so copy it.
     gc.freeze()

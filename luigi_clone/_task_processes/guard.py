@@ -84,6 +84,13 @@ class TerminationGuard:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
         self._installed = False
 
+    @staticmethod
+    def forget() -> None:
+        """In a child: give SIGTERM its default effect, if a guard of the parent catches it."""
+        handler = signal.getsignal(signal.SIGTERM)
+        if isinstance(getattr(handler, "__self__", None), TerminationGuard):
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
     def _handle(self, signum: int, frame: FrameType | None) -> None:
         # A child inherits the handler until it restores the default.
         if os.getpid() == self._owner:

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import collections.abc
-import contextlib
 import json
 import logging
 import multiprocessing
 import os
+import pickle
 import time
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from luigi_clone._task_processes.completion import TaskException, check_complete_cached, is_external
+from luigi_clone._task_processes.completion import (
+    CompletionCache,
+    TaskException,
+    check_complete_cached,
+    is_external,
+)
 from luigi_clone._task_processes.ending import Ending
 from luigi_clone._task_processes.forking import begin_child
+from luigi_clone._task_processes.interpreter import is_aliased, prepare_interpreter
 from luigi_clone._task_processes.results import ResultQueue
 from luigi_clone.event import Event
 from luigi_clone.task import DynamicRequirements, flatten
 from luigi_clone.task_status import DONE, FAILED, PENDING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, MutableMapping
+    from collections.abc import MutableMapping
+    from contextlib import AbstractContextManager
 
     from luigi_clone.task import Task
 
@@ -43,7 +50,7 @@ _PROCESS_STATE = frozenset(
 
 def plain_explanation(expl: Any) -> Any:
     """Return ``expl`` if it can travel as JSON, else its text."""
-    if expl is None or isinstance(expl, str):
+    if expl is None or type(expl) is str:
         return expl
     try:
         json.dumps(expl)
@@ -52,9 +59,34 @@ def plain_explanation(expl: Any) -> Any:
     return expl
 
 
-def _refuse(result: Any, error: Exception) -> Any:
-    text = f"The result of the task could not be sent to the worker: {error!r}"
-    return (result[0], FAILED, text, [], [])
+def _revive(aliased: bool, inner: bytes) -> Any:
+    """Make a task process in a child that was not forked."""
+    prepare_interpreter(aliased)
+    kind, attributes = pickle.loads(inner)  # noqa: S301 - written by our own parent
+    process = kind.__new__(kind)
+    process.__dict__.update(attributes)
+    return process
+
+
+class _Forwarding:
+    """The callbacks are on the task within this context."""
+
+    __slots__ = ("process",)
+
+    def __init__(self, process: TaskProcess) -> None:
+        self.process = process
+
+    def __enter__(self) -> TaskProcess:
+        process = self.process
+        task, reporter = process.task, process.status_reporter
+        for reporter_name, task_name in process.forward_reporter_attributes.items():
+            setattr(task, task_name, getattr(reporter, reporter_name))
+        return process
+
+    def __exit__(self, *_: object) -> None:
+        task = self.process.task
+        for task_name in self.process.forward_reporter_attributes.values():
+            setattr(task, task_name, None)
 
 
 class TaskProcess(multiprocessing.Process):
@@ -213,22 +245,14 @@ class TaskProcess(multiprocessing.Process):
         self.task.trigger_event(Event.FAILURE, self.task, exception)
         return self.task.on_failure(exception)
 
-    @contextlib.contextmanager
-    def _forward_attributes(self) -> Iterator[TaskProcess]:
+    def _forward_attributes(self) -> AbstractContextManager[TaskProcess]:
         """Put the callbacks of the status reporter on the task, and ``None`` in their place afterwards."""
-        task, reporter = self.task, self.status_reporter
-        for reporter_name, task_name in self.forward_reporter_attributes.items():
-            setattr(task, task_name, getattr(reporter, reporter_name))
-        try:
-            yield self
-        finally:
-            for task_name in self.forward_reporter_attributes.values():
-                setattr(task, task_name, None)
+        return _Forwarding(self)
 
     def _run_get_new_deps(self) -> list[Requirement] | None:
         """Call ``run()`` and drive its generator; return the requirements that are not complete yet."""
         generator: Any = self.task.run()
-        if not isinstance(generator, collections.abc.Generator):
+        if generator is None or not isinstance(generator, collections.abc.Generator):
             return None
         outputs: Any = None
         while True:
@@ -252,15 +276,51 @@ class TaskProcess(multiprocessing.Process):
         if not isinstance(queue, ResultQueue):
             super().start()
             return
-        with queue.channel(self, _refuse) as self.result_queue:
+        with queue.channel(self) as self.result_queue:
             try:
                 super().start()
             finally:
                 self.result_queue = queue
 
+    def __reduce__(self) -> Any:
+        # Only a start by spawn or forkserver gets here. The child must know what "luigi" means before it
+        # imports the module of the task, so the object itself travels inside.
+        from multiprocessing.reduction import ForkingPickler
+
+        inner = bytes(ForkingPickler.dumps((type(self), self.__dict__)))
+        return _revive, (is_aliased(), inner)
+
     def _bootstrap(self, parent_sentinel: int | None = None) -> int:
         begin_child()
+        if isinstance(self.task_completion_cache, CompletionCache):
+            self.task_completion_cache.fresh.clear()
         return super()._bootstrap(parent_sentinel)  # type: ignore[misc, no-any-return]
+
+    def refused_result(self, result: Any, error: Exception) -> Any:
+        """Return a failure in place of a result that cannot be pickled."""
+        return (self.task.task_id, FAILED, f"The result of the task cannot be sent: {error!r}", [], [])
+
+    def findings(self) -> bytes:
+        """Return which tasks were found complete, and the required tasks with their PRIVATE values."""
+        cache = self.task_completion_cache
+        fresh = cache.fresh if isinstance(cache, CompletionCache) else []
+        if not fresh and not self.required_tasks:
+            return b""
+        try:
+            return pickle.dumps((fresh, self.required_tasks))
+        except Exception:  # the worker makes tasks that cannot be pickled from their texts
+            return pickle.dumps((fresh, None))
+
+    def take_findings(self, findings: bytes) -> None:
+        """Take in what the child found."""
+        try:
+            fresh, self.required_tasks = pickle.loads(findings)  # noqa: S301 - written by our own child
+        except (
+            Exception
+        ):  # a class that exists in the child only: the task is made from its texts, or refused
+            return
+        if isinstance(self.task_completion_cache, CompletionCache):
+            self.task_completion_cache.learn(fresh)
 
     def is_alive(self) -> bool:
         """Tell whether the child runs; false when there is none."""

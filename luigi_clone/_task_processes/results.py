@@ -15,7 +15,7 @@ import select
 import struct
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 _LENGTH = struct.Struct("!Q")
@@ -29,6 +29,19 @@ class Waitable(Protocol):
         """Tell whether the process runs."""
 
 
+class Sender(Waitable, Protocol):
+    """A task process, in its child and in the worker."""
+
+    def refused_result(self, result: Any, error: Exception) -> Any:
+        """In the child: return what to send in place of a result that cannot be pickled."""
+
+    def findings(self) -> bytes:
+        """In the child: return what the worker should know besides the result."""
+
+    def take_findings(self, findings: bytes) -> None:
+        """In the worker: take in what :meth:`findings` returned in the child."""
+
+
 def _send(fd: int, payload: bytes) -> None:
     data = memoryview(_LENGTH.pack(len(payload)) + payload)
     while data:
@@ -38,31 +51,32 @@ def _send(fd: int, payload: bytes) -> None:
 class ChildResults:
     """The child's end of its pipe, with the ``put`` of a queue.
 
-    A result that cannot be pickled is replaced by what ``refuse(result, error)`` makes of it, so that the
-    worker hears of the end of the task in any case.
+    A result that cannot be pickled is replaced by what the process makes of it, so that the worker hears of
+    the end of the task in any case.
     """
 
-    def __init__(self, fd: int, refuse: Callable[[Any, Exception], Any]) -> None:
+    def __init__(self, fd: int, process: Sender) -> None:
         self._fd = fd
-        self._refuse = refuse
+        self._process = process
 
     def put(self, result: Any, block: bool = True, timeout: float | None = None) -> None:
-        """Send one result to the worker."""
+        """Send one result to the worker, and what else the process has found out."""
         try:
             payload = pickle.dumps(result, pickle.HIGHEST_PROTOCOL)
         except Exception as error:  # pickling runs user code
-            payload = pickle.dumps(self._refuse(result, error), pickle.HIGHEST_PROTOCOL)
+            payload = pickle.dumps(self._process.refused_result(result, error), pickle.HIGHEST_PROTOCOL)
+        payload = pickle.dumps((payload, self._process.findings()), pickle.HIGHEST_PROTOCOL)
         # The worker closes its end once it has the result it waits for; what comes later is of no interest.
         with contextlib.suppress(BrokenPipeError):
             _send(self._fd, payload)
 
-    def __getstate__(self) -> tuple[Any, Callable[[Any, Exception], Any]]:
+    def __getstate__(self) -> tuple[Any, Sender]:
         from multiprocessing import reduction
 
-        return reduction.DupFd(self._fd), self._refuse
+        return reduction.DupFd(self._fd), self._process
 
-    def __setstate__(self, state: tuple[Any, Callable[[Any, Exception], Any]]) -> None:
-        handle, self._refuse = state
+    def __setstate__(self, state: tuple[Any, Sender]) -> None:
+        handle, self._process = state
         self._fd = handle.detach()
 
 
@@ -71,7 +85,7 @@ class _Channel:
 
     __slots__ = ("buffer", "fd", "process")
 
-    def __init__(self, fd: int, process: Waitable) -> None:
+    def __init__(self, fd: int, process: Sender) -> None:
         self.fd = fd
         self.process = process
         self.buffer = bytearray()
@@ -189,11 +203,11 @@ class ResultQueue:
     cancel_join_thread = join_thread
 
     @contextlib.contextmanager
-    def channel(self, process: Waitable, refuse: Callable[[Any, Exception], Any]) -> Iterator[ChildResults]:
+    def channel(self, process: Sender) -> Iterator[ChildResults]:
         """Open a pipe around the start of ``process``; the value is what the child puts its results on."""
         reader, writer = os.pipe()
         try:
-            self._child = ChildResults(writer, refuse)
+            self._child = ChildResults(writer, process)
             yield self._child
         except BaseException:
             os.close(reader)
@@ -289,7 +303,10 @@ class ResultQueue:
             return True
         if message is not None:
             self._drop(channel)
-            self._items.append(pickle.loads(message))  # noqa: S301 - written by our own child
+            result, findings = pickle.loads(message)  # noqa: S301 - written by our own child
+            self._items.append(pickle.loads(result))  # noqa: S301
+            if findings:
+                channel.process.take_findings(findings)
         return False
 
     def _drop(self, channel: _Channel) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import collections
 import pickle
 import queue
-import sys
 import traceback
 from collections.abc import Callable, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from luigi_clone._task_processes.completion import TracebackWrapper, check_complete_cached
+from luigi_clone._task_processes.completion import TracebackWrapper
+from luigi_clone._task_processes.interpreter import is_aliased, prepare_interpreter
 
 if TYPE_CHECKING:
     from luigi_clone.task import Task
@@ -50,12 +50,12 @@ Answer = tuple[Any, dict[str, Any]]
 """What ``complete()`` said, and the attributes of the task that it changed."""
 
 
-def _answer(task: Task, completion_cache: MutableMapping[str, bool] | None) -> Answer:
+def _answer(task: Task) -> Answer:
     """Ask a task in a process of the pool."""
     before = dict(task.__dict__)
     is_complete: bool | TracebackWrapper
     try:
-        is_complete = check_complete_cached(task, completion_cache)
+        is_complete = task.complete()
     except Exception:  # whatever user code raises is an answer
         is_complete = TracebackWrapper(traceback.format_exc())
     missing = object()
@@ -77,19 +77,6 @@ def unpicklable_attribute(task: Task) -> str:
     return f"its class {type(task).__module__}.{type(task).__qualname__}"
 
 
-def _prepare_process(aliased: bool) -> None:
-    """Make ``luigi`` mean this package in a fresh interpreter too, before a task's module is imported."""
-    if aliased:
-        from luigi_clone import alias
-
-        alias.install()
-
-
-def is_aliased() -> bool:
-    """Tell whether the name ``luigi`` stands for this package in this process."""
-    return sys.modules.get("luigi") is sys.modules.get("luigi_clone")
-
-
 class CompletionPool:
     """Processes that evaluate ``complete()``; ``get`` takes the answers in the order in which they arrive."""
 
@@ -98,23 +85,28 @@ class CompletionPool:
 
         self._pool = multiprocessing.Pool(
             processes=processes if processes > 0 else None,
-            initializer=_prepare_process,
+            initializer=prepare_interpreter,
             initargs=(is_aliased(),),
         )
         self._answers: queue.SimpleQueue[tuple[Task, Any]] = queue.SimpleQueue()
 
     def ask(self, task: Task, completion_cache: MutableMapping[str, bool] | None) -> None:
         """Send ``task`` to a process; its answer arrives in the queue whatever happens."""
+        if completion_cache is not None and completion_cache.get(task.task_id):
+            self._answers.put((task, True))
+            return
 
         def answered(answer: Answer) -> None:
             is_complete, changed = answer
             task.__dict__.update(changed)
+            if completion_cache is not None and is_complete is True:
+                completion_cache[task.task_id] = True
             self._answers.put((task, is_complete))
 
         def failed(error: BaseException) -> None:
             self._answers.put((task, TracebackWrapper(_cannot_ask(task, error))))
 
-        self._pool.apply_async(_answer, [task, completion_cache], callback=answered, error_callback=failed)
+        self._pool.apply_async(_answer, [task], callback=answered, error_callback=failed)
 
     def get(self) -> tuple[Task, Any]:
         """Wait for the next answer."""

@@ -8,6 +8,7 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 from luigi_clone import notifications
+from luigi_clone._worker.postman import Postman, send
 from luigi_clone._worker.state import WorkerState
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ logger = logging.getLogger("luigi-interface")
 
 class FailureReports(WorkerState):
     """The part of a worker that reports failures to people."""
+
+    _postman: Postman
 
     def _log_complete_error(self, task: Task, tb: str) -> None:
         logger.warning("Will not run %s or any dependencies due to error in complete() method:\n%s", task, tb)
@@ -92,11 +95,11 @@ class FailureReports(WorkerState):
         self._send_error_email(formatted_subject, message, task.owner_email)
 
     def _send_error_email(self, subject: str, message: str, recipients: Any = None) -> None:
-        """Send a mail; a failing mail service is logged and costs no task its result."""
-        try:
-            notifications.send_error_email(subject, message, recipients)
-        except Exception:  # each mail service has errors of its own
-            logger.exception("Could not send the e-mail %r", subject)
+        """Send a mail; while tasks run in processes of their own, without keeping their results waiting."""
+        if self._running_tasks and self.worker_processes > 1:
+            self._postman.post((subject, message, recipients))
+        else:
+            send((subject, message, recipients))
 
 
 def _text(expl: Any) -> str | None:

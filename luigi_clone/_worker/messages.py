@@ -21,6 +21,19 @@ def rpc_message_callback(fn: _Function) -> _Function:
     return fn
 
 
+class _OutOfReach:
+    """Stands for a scheduler in the memory of another process: what it is told is lost."""
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return _lose
+
+
+def _lose(**_: Any) -> None:
+    """Take the arguments of any call."""
+
+
 class TaskStatusReporter:
     """Tells the scheduler about one running task; its methods become the callbacks on the task."""
 
@@ -31,6 +44,16 @@ class TaskStatusReporter:
         self._worker_id = worker_id
         self._scheduler = scheduler
         self.scheduler_messages = scheduler_messages
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A child that is not forked would get a copy of a scheduler in memory, at the cost of all its tasks,
+        # and what is told to a copy is lost.
+        from luigi_clone.scheduler import Scheduler
+
+        state = self.__dict__.copy()
+        if isinstance(self._scheduler, Scheduler):
+            state["_scheduler"] = _OutOfReach()
+        return state
 
     def update_tracking_url(self, tracking_url: str) -> None:
         """Set the address at which the work can be watched."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from luigi_clone.parameter import (
     BoolParameter,
@@ -15,8 +16,11 @@ from luigi_clone.parameter import (
 )
 from luigi_clone.task import Config
 
+if TYPE_CHECKING:
+    from luigi_clone._parameters.base import ConfigPath
 
-def _core(name: str) -> dict[str, str]:
+
+def _core(name: str) -> ConfigPath:
     return {"section": "core", "name": name}
 
 

@@ -83,12 +83,13 @@ class RunningTasks(SchedulingPhase):
     def _create_task_process(self, task: Task) -> Any:
         config = self._config
         use_multiprocessing = config.force_multiprocessing or self.worker_processes > 1
+        messages = _message_queue(use_multiprocessing) if task.accepts_messages else None
         return find_factory(config.executor)(
             config.task_process_context,
             task,
             self._id,
             self._task_result_queue,
-            TaskStatusReporter(self._scheduler, task.task_id, self._id, _message_queue(task)),
+            TaskStatusReporter(self._scheduler, task.task_id, self._id, messages),
             use_multiprocessing=use_multiprocessing,
             worker_timeout=config.timeout,
             check_unfulfilled_deps=config.check_unfulfilled_deps,
@@ -192,7 +193,7 @@ class RunningTasks(SchedulingPhase):
             worker=self._id,
             task_id=task_id,
             status=status,
-            expl=json.dumps(expl),
+            expl="null" if expl is None else json.dumps(expl),
             resources=task.process_resources(),
             runnable=None,
             params=task.to_str_params(),
@@ -211,11 +212,14 @@ class RunningTasks(SchedulingPhase):
 
     def _add_requirements(self, task_id: str, new_requirements: list[Any]) -> list[str]:
         """Register what a task asked for while running; return the ids."""
-        process = self._running_tasks[task_id]
-        # A task that ran in this process left its requirements themselves, with what no text carries.
-        required = getattr(process, "required_tasks", None)
-        if not required or len(required) != len(new_requirements):
-            required = [load_task(module, name, params) for module, name, params in new_requirements]
+        live = getattr(self._running_tasks[task_id], "required_tasks", None)
+        required = []
+        for index, (module, name, params) in enumerate(new_requirements):
+            task = load_task(module, name, params)
+            # What the texts do not carry, such as PRIVATE parameters, only the task itself has.
+            if live and len(live) == len(new_requirements) and live[index].param_kwargs != task.param_kwargs:
+                task = live[index]
+            required.append(task)
         for task in required:
             self.add(task)
         return [task.task_id for task in required]
@@ -254,9 +258,10 @@ def _is_late(process: Any) -> bool:
     return process.timeout_time is not None and time.time() > float(process.timeout_time)
 
 
-def _message_queue(task: Task) -> Any:
-    if not task.accepts_messages:
-        return None
+def _message_queue(in_child: bool) -> Any:
+    """Return a queue that reaches the task; within this process the message itself passes through it."""
+    if not in_child:
+        return queue.Queue()
     import multiprocessing
 
     return multiprocessing.Queue()
