@@ -262,9 +262,15 @@ class Task(metaclass=Register):
         """Return the class's parameter table, made anew when it is out of date."""
         table = cls._parameter_table
         if table is None or table.owner is not cls or not table.is_current():
-            table = ParameterTable(cls, Task, Register.__call__)
+            table = ParameterTable(cls, _AS_DEFINED, Register.__call__)
             type.__setattr__(cls, "_parameter_table", table)
         return table
+
+    @classmethod
+    def __resolver(cls) -> ValueResolver:
+        """Return what knows the parameters that ``get_params`` returns, which a class may override."""
+        table = cls._renew_parameter_table()
+        return ValueResolver(cls, cls.get_params(), None) if table.custom_values else table
 
     # -- parameters --------------------------------------------------------------------------------
 
@@ -276,7 +282,7 @@ class Task(metaclass=Register):
     @classmethod
     def batch_param_names(cls) -> list[str]:
         """Return the names of the parameters that can be combined in a batch."""
-        return [name for name, param in cls.get_params() if param._is_batchable()]
+        return cls.__resolver().batch_names().copy()
 
     @classmethod
     def get_param_names(cls, include_significant: bool = False) -> list[str]:
@@ -332,24 +338,11 @@ class Task(metaclass=Register):
 
     def to_str_params(self, only_significant: bool = False, only_public: bool = False) -> dict[str, str]:
         """Return the parameters as texts, those that are PRIVATE never."""
-        params = dict(self.get_params())
-        texts = {}
-        for name, value in self.param_kwargs.items():
-            param = params[name]
-            if (
-                (param.significant or not only_significant)
-                and (param.visibility == ParameterVisibility.PUBLIC or not only_public)
-                and param.visibility != ParameterVisibility.PRIVATE
-            ):
-                texts[name] = param.serialize(value)
-        return texts
+        chosen = self.__resolver().texts(only_significant, only_public)
+        return {name: chosen[name](value) for name, value in self.param_kwargs.items() if name in chosen}
 
     def _get_param_visibilities(self) -> dict[str, int]:
-        return {
-            name: param.visibility.serialize()
-            for name, param in self.get_params()
-            if param.visibility != ParameterVisibility.PRIVATE
-        }
+        return self.__resolver().visibilities().copy()
 
     def clone(self, cls: type[Task] | None = None, **kwargs: Any) -> Task:
         """Return a task of the class ``cls`` (default: the same) with this one's values where names agree.
@@ -589,6 +582,10 @@ class Task(metaclass=Register):
                 logger.exception("Error in event callback for %r", event)
 
 
+# what tells whether a class overrides a method, or somebody has replaced it on Task itself
+_AS_DEFINED = dict(vars(Task))
+
+
 def _same_arguments(handed: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Tell whether the constructor got exactly what the class was called with."""
     known_args, known_kwargs = handed[0], handed[1]
@@ -748,6 +745,10 @@ def externalize(taskclass_or_taskobject: Any) -> Any:
 
         return Externalized
     task = copy.copy(taskclass_or_taskobject)
+    if task is taskclass_or_taskobject:
+        # a __copy__ of the class's own that returns the object itself
+        task = object.__new__(type(taskclass_or_taskobject))
+        task.__dict__.update(taskclass_or_taskobject.__dict__)
     task.run = None
     return task
 

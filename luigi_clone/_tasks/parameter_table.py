@@ -55,7 +55,10 @@ class ValueResolver:
     """Turns the arguments of a constructor into one value for each parameter of a list."""
 
     __slots__ = (
+        "_batch_names",
         "_checked",
+        "_texts",
+        "_visibilities",
         "defaults",
         "family",
         "generation",
@@ -82,6 +85,9 @@ class ValueResolver:
         self.unset = list(range(len(self.params)))
         self.family = family
         self._checked = False
+        self._texts: dict[tuple[bool, bool], dict[str, Callable[[Any], str]]] = {}
+        self._visibilities: dict[str, int] | None = None
+        self._batch_names: list[str] | None = None
 
     def values(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[list[Any], tuple[type, ...]]:
         """Return the normalised values in the order of the parameters, and their types.
@@ -123,6 +129,35 @@ class ValueResolver:
             family = self.family or self.owner.get_task_family()
             _warn_unconsumed(self.owner, family, self.index.keys() | _second_places(family, self.params))
         return values, types
+
+    def texts(self, only_significant: bool, only_public: bool) -> dict[str, Callable[[Any], str]]:
+        """Return how the values of the parameters that are asked for become texts; PRIVATE ones never are."""
+        chosen = self._texts.get((only_significant, only_public))
+        if chosen is None:
+            chosen = self._texts[only_significant, only_public] = {
+                name: str if _is_own(param, "serialize", _SERIALIZE) else param.serialize
+                for name, param in self.params
+                if (param.significant or not only_significant)
+                and (param.visibility == _PUBLIC or not only_public)
+                and param.visibility != _PRIVATE
+            }
+        return chosen
+
+    def visibilities(self) -> dict[str, int]:
+        """Return the numbers that the scheduler is sent, PRIVATE parameters left out."""
+        if self._visibilities is None:
+            self._visibilities = {
+                name: param.visibility.serialize()
+                for name, param in self.params
+                if param.visibility != _PRIVATE
+            }
+        return self._visibilities
+
+    def batch_names(self) -> list[str]:
+        """Return the names of the parameters that can be combined in a batch."""
+        if self._batch_names is None:
+            self._batch_names = [name for name, param in self.params if param._is_batchable()]
+        return self._batch_names
 
     def describe(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
         """Return how errors name the construction; PRIVATE values are masked."""
@@ -187,15 +222,17 @@ class ParameterTable(ValueResolver):
     DIRECT, INITIALISED, FOREIGN = range(3)
     """How instances are made: from values alone; by ``__new__`` and ``__init__``; by another metaclass."""
 
-    def __init__(self, owner: Any, base: Any, register_call: Any) -> None:
+    def __init__(self, owner: Any, base: Mapping[str, Any], register_call: Any) -> None:
+        """Work the class out; ``base`` is what ``Task`` has when nobody has overridden or replaced it."""
         super().__init__(owner, find_params(owner), None)
         self.mixins = _plain_bases(owner)
+        self.types: dict[tuple[type, ...], tuple[type, ...]] = {}
 
         def inherits(name: str) -> bool:
-            return getattr(owner, name) is getattr(base, name)
+            return getattr(owner, name) is base[name]
 
         def inherits_classmethod(name: str) -> bool:
-            return getattr(getattr(owner, name), "__func__", None) is getattr(base, name).__func__
+            return getattr(getattr(owner, name), "__func__", None) is base[name].__func__
 
         if inherits_classmethod("get_task_family") and inherits_classmethod("get_task_namespace"):
             self.family = owner.get_task_family()
@@ -216,11 +253,8 @@ class ParameterTable(ValueResolver):
         else:
             self.creation = self.INITIALISED
         self.checks = [check for place in range(len(self.params)) for check in self._type_check(place)]
-        self.identity = [
-            (name, self.index[name], str if _is_own(param, "serialize", _SERIALIZE) else param.serialize)
-            for name, param in sorted(self.params, key=lambda pair: pair[0])
-            if param.significant and param.visibility == _PUBLIC
-        ]
+        texts = self.texts(only_significant=True, only_public=True)
+        self.identity = [(name, self.index[name], serialize) for name, serialize in sorted(texts.items())]
         self.shown = [
             (
                 f"{name}=",
@@ -233,7 +267,6 @@ class ParameterTable(ValueResolver):
             for name, param in self.params
             if param.significant
         ]
-        self.types: dict[tuple[type, ...], tuple[type, ...]] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A class that is pickled by value (cloudpickle) takes no table along; it makes a new one.

@@ -17,7 +17,7 @@ from luigi_clone._worker.discovery import CompletionPool, DequeQueue, SingleProc
 from luigi_clone._worker.failures import FailureReports
 from luigi_clone.event import Event
 from luigi_clone.target import Target
-from luigi_clone.task import Task
+from luigi_clone.task import Task, verify_same_task
 from luigi_clone.task_status import DISABLED, DONE, PENDING, UNKNOWN
 
 if TYPE_CHECKING:
@@ -100,7 +100,8 @@ class SchedulingPhase(FailureReports):
         """Ask about tasks and expand them as the answers come, until no answer is outstanding."""
         history_start = len(self._add_task_history)
         edges: dict[str, list[str]] = {}
-        seen = {root.task_id}
+        seen = {root.task_id: root}
+        verify_same_task(self._scheduled_tasks.get(root.task_id, root), root)
         # A cycle needs an edge to a task that was expanded before; without one there is nothing to look for.
         edge_back = False
         ask(root)
@@ -112,12 +113,16 @@ class SchedulingPhase(FailureReports):
             for dep in self._add(task, is_complete):
                 dep_id = dep.task_id
                 targets.append(dep_id)
-                if dep_id not in seen:
+                known = seen.get(dep_id)
+                if known is None:
                     self._validate_task(dep)
-                    seen.add(dep_id)
+                    seen[dep_id] = dep
                     ask(dep)
                     outstanding += 1
-                elif dep_id in edges:
+                    continue
+                if known is not dep:
+                    verify_same_task(known, dep)
+                if dep_id in edges:
                     edge_back = True
         if edge_back:
             for cycle in find_cycles(edges):

@@ -83,16 +83,20 @@ def test_import_tools(other_luigi):
         """
         from luigi_clone import alias; alias.install()
         import importlib, importlib.util, pickle, runpy, sys
-        print(importlib.util.find_spec("luigi.lock").origin == importlib.util.find_spec("luigi_clone.lock").origin)
-        print(importlib.util.find_spec("luigi.only_there"))
+        find = importlib.util.find_spec
+        print(find("luigi.lock").origin == find("luigi_clone.lock").origin)
+        print(find("luigi.only_there"))
         import luigi.event
-        print(importlib.util.find_spec("luigi.event").name)
+        print(find("luigi.event").name)
         before = luigi.event
         print(importlib.reload(luigi.event) is before is sys.modules["luigi_clone.event"])
-        print(pickle.loads(b"cluigi.date_interval\\nYear\\n.") is __import__("luigi_clone.date_interval").date_interval.Year)
+        year = pickle.loads(b"cluigi.date_interval\\nYear\\n.")
+        from luigi_clone.date_interval import Year
+        print(year is Year)
         print(runpy.run_module("luigi.task_status")["PENDING"])
-        loader = importlib.util.find_spec("luigi.safe_extractor").loader
-        print(loader.is_package("luigi.safe_extractor"), "class SafeExtractor" in loader.get_source("luigi.safe_extractor"))
+        name = "luigi.safe_extractor"
+        loader = find(name).loader
+        print(loader.is_package(name), "class SafeExtractor" in loader.get_source(name))
         """,
         path=[other_luigi],
     )
@@ -169,7 +173,7 @@ FORBIDDEN = ("tornado", "sqlalchemy", "sqlite3", "asyncio", "multiprocessing", "
     "source",
     [
         "import luigi_clone",
-        "import luigi_clone; luigi_clone.Task, luigi_clone.Parameter, luigi_clone.LocalTarget, luigi_clone.build",
+        "from luigi_clone import Task, Parameter, LocalTarget, build",
     ],
 )
 def test_importing_is_cheap(source):
@@ -234,13 +238,15 @@ def test_range_tasks_are_loaded_when_the_configuration_does_not_say_no(tmp_path)
     warned = run(source).splitlines()
     assert warned[0] == "['DeprecationWarning']"
     assert warned[1] == repr(
-        "\n        Autoloading range tasks by default has been deprecated and will be removed in a future version."
+        "\n        Autoloading range tasks by default has been deprecated and will be removed"
+        " in a future version."
         "\n        To get the behavior now add an option to luigi.cfg:"
         "\n"
         "\n          [core]"
         "\n            autoload_range: false"
         "\n"
-        "\n        Alternately set the option to true to continue with existing behaviour and suppress this warning."
+        "\n        Alternately set the option to true to continue with existing behaviour"
+        " and suppress this warning."
         "\n    "
     )
     config = tmp_path / "luigi.cfg"

@@ -388,7 +388,10 @@ class TestUnconsumedConfiguration:
         get_config().read_dict(
             {"T": {"a": "1", "foo": "2", "known_elsewhere": "3"}, "Sub": {"foo": "4"}, "Other": {"x": "1"}}
         )
-        text = "The configuration contains the parameter 'foo' with value '{}' that is not consumed by the task '{}'."
+        text = (
+            "The configuration contains the parameter 'foo' with value '{}' "
+            "that is not consumed by the task '{}'."
+        )
         assert self.warned(T) == [text.format(2, "T")]
         assert self.warned(T) == []
         assert self.warned(Sub) == [text.format(4, "Sub")]

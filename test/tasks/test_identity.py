@@ -273,7 +273,7 @@ class TestSameTask:
         assert one.task_id == other.task_id
         verify_same_task(one, one)
         with pytest.raises(
-            TaskIdCollisionError, match="both have the id Any__a+_, so that only one would run"
+            TaskIdCollisionError, match=r"both have the id Any__a+_, so that only one would run"
         ):
             verify_same_task(one, other)
 

@@ -213,9 +213,9 @@ class TestPrevious:
             a = luigi.DateParameter(default=datetime.date(2020, 1, 1))
             b = luigi.DateHourParameter(default=datetime.datetime(2020, 1, 1))
 
-        with pytest.raises(NotImplementedError, match="^No task parameter - can't determine previous task$"):
+        with pytest.raises(NotImplementedError, match=r"^No task parameter - can't determine previous task$"):
             previous(A())
-        with pytest.raises(NotImplementedError, match="^Too many date-related task parameters"):
+        with pytest.raises(NotImplementedError, match=r"^Too many date-related task parameters"):
             previous(Both())
 
     def test_the_last_that_is_complete(self, caplog):
