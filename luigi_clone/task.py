@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 import re
 import warnings
@@ -744,6 +743,8 @@ def externalize(taskclass_or_taskobject: Any) -> Any:
             run = None
 
         return Externalized
+    import copy
+
     task = copy.copy(taskclass_or_taskobject)
     if task is taskclass_or_taskobject:
         # a __copy__ of the class's own that returns the object itself

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import abc
 import importlib
-import importlib.util
 import logging
 import sys
 import warnings
@@ -108,7 +107,9 @@ class _FrameworkLoader:
             warnings.warn(_AUTOLOAD_RANGE_WARNING, DeprecationWarning, stacklevel=2)
         if not config.getboolean("core", "autoload_range", True):
             return False
-        if importlib.util.find_spec(_RANGE_MODULE) is None:
+        from importlib.util import find_spec
+
+        if find_spec(_RANGE_MODULE) is None:
             return False
         root = sys.modules["luigi_clone"]
         root.range = importlib.import_module(_RANGE_MODULE)  # type: ignore[attr-defined]
@@ -120,7 +121,7 @@ class _FrameworkLoader:
         if module not in self._pending:
             return False
         self._pending.discard(module)
-        if module in sys.modules or importlib.util.find_spec(module) is None:
+        if module in sys.modules:
             return False
         importlib.import_module(module)
         return True
