@@ -6,11 +6,13 @@ The names are loaded when they are first used, so that importing the package cos
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
 from luigi_clone.__version__ import ENGINE_VERSION, VERSION
 
+TYPE_CHECKING = False  # what type checkers take for typing's, whose import would cost as much as all the rest
 if TYPE_CHECKING:
+    from typing import Any
+
     from luigi_clone import (
         configuration,
         event,
