@@ -57,9 +57,17 @@ class GunzipStream:
         self._rest = b""
         self._members = 0
         self._started = False
+        self._failed = False
+        # where the member was before its last piece of input, that piece, and how much came of it so far
+        self._before: Any = None
+        self._piece = b""
+        self._given = 0
 
     def decompress(self, data: bytes, limit: int) -> bytes:
         """Give up to ``limit`` bytes of the members; raise `CorruptInputError` where they make no sense."""
+        if self._failed:
+            raise CorruptInputError(1)
+        is_new = bool(data)
         data = self._rest + data
         while data:
             if not self._started:
@@ -68,11 +76,16 @@ class GunzipStream:
                 if not data or not self._is_start(data):
                     self._rest = data
                     return b""
-                self._started = True
+                self._started = is_new = True
+            if is_new:
+                self._before, self._piece, self._given = self._member.copy(), data, 0
+                is_new = False
             try:
                 plain = self._member.decompress(data, limit)
             except zlib.error:
-                raise CorruptInputError(1) from None
+                self._failed = True
+                return self._good_part()
+            self._given += len(plain)
             data = self._member.unconsumed_tail
             if self._member.eof:
                 data = self._member.unused_data
@@ -91,11 +104,19 @@ class GunzipStream:
             raise CorruptInputError(2 if self._members else 1)
         return len(data) > 1
 
+    def _good_part(self) -> bytes:
+        """Return what the piece with the corrupt place holds before it; zlib keeps that to itself."""
+        good = bytearray()
+        with suppress(zlib.error):
+            for at in range(len(self._piece)):
+                good += self._before.decompress(self._piece[at : at + 1])
+        if len(good) == self._given:
+            raise CorruptInputError(1)
+        return bytes(good[self._given :])
+
     def end(self) -> int:
-        """Return 1 for input that ended within a member, 2 for rubbish behind the last one."""
-        if self._rest and self._members and not self._started:
-            return 2
-        return 1 if self._started or not self._members else 0
+        """Return 1 for input that ended within a member."""
+        return 0 if self._members and not self._started and not self._rest else 1
 
 
 class Bunzip2Stream:
@@ -152,9 +173,11 @@ class Bunzip2Stream:
 
 def gzip_compressor(level: int | None = None) -> Compressor:
     """Return a compressor of one gzip member without a time stamp: equal data gives equal files."""
-    return zlib.compressobj(
-        zlib.Z_DEFAULT_COMPRESSION if level is None else level, zlib.DEFLATED, _GZIP_FRAMING
-    )
+    if level is None:
+        level = zlib.Z_DEFAULT_COMPRESSION
+    elif not 0 <= level <= 9:
+        raise ValueError(f"compression level must be from 0 to 9, not {level}")
+    return zlib.compressobj(level, zlib.DEFLATED, _GZIP_FRAMING)
 
 
 def bzip2_compressor() -> Compressor:

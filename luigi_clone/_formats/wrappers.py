@@ -81,7 +81,9 @@ class TextWrapper(io.TextIOWrapper):
             import locale
 
             kwargs["encoding"] = locale.getpreferredencoding(False)
-        super().__init__(stream, *args, **kwargs)
+        # for every line the layer asks whether the stream is closed: ask the file, not its wrapper
+        below = stream._subpipe if type(stream) is FileWrapper else stream
+        super().__init__(below, *args, **kwargs)
         self._stream = stream
 
     def __getattr__(self, name: str) -> Any:
