@@ -35,14 +35,14 @@ class NewlineWrapper(BaseWrapper):
         self._written_carriage_return = False
         super().__init__(stream)
 
-    def read(self, size: int | None = -1) -> bytes:
-        """Read up to ``size`` bytes, or all that is left; ``b""`` at the end."""
-        if size is None or size < 0:
+    def read(self, n: int | None = -1) -> bytes:
+        """Read up to ``n`` bytes, or all that is left; ``b""`` at the end."""
+        if n is None or n < 0:
             pending, self._pending = self._pending, b""
             return pending + self._translated(self._stream.read())
-        if not self._pending and size:
-            self._pending = self._next_chunk(size)
-        taken, self._pending = self._pending[:size], self._pending[size:]
+        if not self._pending and n:
+            self._pending = self._next_chunk(n)
+        taken, self._pending = self._pending[:n], self._pending[n:]
         return taken
 
     read1 = read
@@ -79,8 +79,9 @@ class NewlineWrapper(BaseWrapper):
         finally:
             self.close()
 
-    def write(self, data: bytes) -> None:
+    def write(self, b: bytes) -> None:
         """Write bytes, their newlines translated."""
+        data = b
         newline = os.linesep.encode() if self.newline is None else self.newline
         if newline:
             # a \r\n that was cut in two is one newline, which the \r has already written

@@ -26,13 +26,13 @@ def _has_descriptor(stream: Any) -> bool:
 
 
 class _Pump(threading.Thread):
-    """Copies from one stream to another beside what the caller does."""
+    """Copies from one stream to another beside what the caller does, and closes the process's end."""
 
-    def __init__(self, source: Any, target: Any, *, close_target: bool) -> None:
+    def __init__(self, source: Any, target: Any, *, to_close: Any) -> None:
         super().__init__(daemon=True)
         self._source = source
         self._target = target
-        self._close_target = close_target
+        self._to_close = to_close
         self.failure: BaseException | None = None
 
     def run(self) -> None:
@@ -45,9 +45,8 @@ class _Pump(threading.Thread):
         except Exception as error:  # told in the thread that reads or closes
             self.failure = error
         finally:
-            if self._close_target:
-                with suppress(OSError):
-                    self._target.close()
+            with suppress(OSError):
+                self._to_close.close()
 
 
 class _Checked(io.RawIOBase):
@@ -103,7 +102,7 @@ class InputPipeProcessWrapper:
             self._process = self.create_subprocess(command)
         self._stdout = self._process.stdout
         if input_pipe is not None and self._process.stdin is not None:
-            self._pump = _Pump(input_pipe, self._process.stdin, close_target=True)
+            self._pump = _Pump(input_pipe, self._process.stdin, to_close=self._process.stdin)
             self._stdout = io.BufferedReader(_Checked(self._process.stdout, self._pump), _CHUNK)
             self._pump.start()
 
@@ -211,7 +210,7 @@ class OutputPipeProcessWrapper:
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=stdout, close_fds=True)
         self._made_by_process = os.getpid()
         if fed:
-            self._pump = _Pump(self._process.stdout, output_pipe, close_target=False)
+            self._pump = _Pump(self._process.stdout, output_pipe, to_close=self._process.stdout)
             self._pump.start()
 
     def __getattr__(self, name: str) -> Any:
@@ -243,9 +242,8 @@ class OutputPipeProcessWrapper:
             if self._flushcount == self.WRITES_BEFORE_FLUSH:
                 self._flushcount = 0
                 stdin.flush()
-        except BrokenPipeError:
-            self._finish()
-            raise
+        except BrokenPipeError as error:
+            self._finish(error)
 
     def writelines(self, lines: Any) -> None:
         """Write each of ``lines``."""
@@ -282,10 +280,9 @@ class OutputPipeProcessWrapper:
     def _stdin(self) -> Any:
         return self._process.stdin if self._process is not None else None
 
-    def _finish(self) -> None:
+    def _finish(self, failure: BaseException | None = None) -> None:
         """End the process. Raises if it failed, or did not take all that was written."""
         assert self._process is not None
-        failure: BaseException | None = None
         try:
             self._stdin().close()
         except BrokenPipeError as error:

@@ -38,8 +38,11 @@ class FileWrapper:
 class BaseWrapper:
     """Forward to the wrapped stream; iterating closes it at the end."""
 
-    def __init__(self, stream: Any) -> None:
+    def __init__(self, stream: Any, *args: Any, **kwargs: Any) -> None:
         self._stream = stream
+        line = type(self).__mro__
+        if line[line.index(BaseWrapper) + 1] is not object:  # else nobody is there to take more arguments
+            super().__init__(*args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
         if name == "_stream":  # not constructed
@@ -142,9 +145,6 @@ class TextWrapper(io.TextIOWrapper):
             self._flush_pending()
 
 
-_NEWLINES: tuple[bytes | None, ...] = (None, b"", b"\n", b"\r", b"\r\n")
-
-
 class MixedUnicodeBytesWrapper(BaseWrapper):
     """Bytes over a byte stream, taking text too when writing (encoded, by default as the locale says)."""
 
@@ -156,9 +156,9 @@ class MixedUnicodeBytesWrapper(BaseWrapper):
         self.encoding = encoding
         super().__init__(stream)
 
-    def write(self, data: str | bytes) -> None:
+    def write(self, b: str | bytes) -> None:
         """Write bytes, or text with a warning."""
-        self._stream.write(self._convert(data))
+        self._stream.write(self._convert(b))
 
     def writelines(self, lines: Iterable[str | bytes]) -> None:
         """Write each of ``lines``."""
