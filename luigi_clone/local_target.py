@@ -31,9 +31,9 @@ sweep_temporary_files = temporaries.sweep
 
 
 def _fsync_is_wanted() -> bool:
-    from luigi_clone import configuration
+    from luigi_clone.configuration import get_config
 
-    return bool(configuration.get_config().getboolean("local_target", "fsync", True))
+    return bool(get_config().getboolean("local_target", "fsync", True))
 
 
 class atomic_file(AtomicLocalFile):  # noqa: N801 - Luigi's name
