@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from luigi_clone._parameters import argv
-from luigi_clone._parameters.base import MissingParameterException
+from luigi_clone._parameters.errors import MissingParameterException
 from luigi_clone.task_register import Register, TaskClassException
 
 if TYPE_CHECKING:

@@ -12,16 +12,10 @@ from typing import Any
 from luigi_clone import date_interval
 from luigi_clone._parameters.base import (
     ConfigPath,
-    DuplicateParameterException,
-    MissingParameterException,
-    OptionalParameterTypeWarning,
     Parameter,
-    ParameterException,
     ParameterVisibility,
     StrParameter,
     T,
-    UnconsumedParameterWarning,
-    UnknownParameterException,
     _no_value,
     _NoValueType,
 )
@@ -41,6 +35,14 @@ from luigi_clone._parameters.dates import (
     YearParameter,
     _DateParameterBase,
     _DatetimeParameterBase,
+)
+from luigi_clone._parameters.errors import (
+    DuplicateParameterException,
+    MissingParameterException,
+    OptionalParameterTypeWarning,
+    ParameterException,
+    UnconsumedParameterWarning,
+    UnknownParameterException,
 )
 from luigi_clone._parameters.intervals import DateIntervalParameter, TimeDeltaParameter
 from luigi_clone._parameters.numbers import BoolParameter, FloatParameter, IntParameter, NumericalParameter

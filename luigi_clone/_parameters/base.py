@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import abc
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import IntEnum
 from itertools import count
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypedDict, overload
 
 from luigi_clone._parameters import argv
+from luigi_clone._parameters.errors import PUBLIC_MODULE, MissingParameterException, ParameterException
 from luigi_clone.configuration.generation import RESOLUTION
 
 if TYPE_CHECKING:
@@ -24,9 +25,6 @@ else:
     from typing import TypeVar
 
     T = TypeVar("T")
-
-PUBLIC_MODULE = "luigi_clone.parameter"
-"""The module that users import these classes from, hence the one that tracebacks and pickles name."""
 
 MASK = "***"
 """What is shown in place of a PRIVATE value."""
@@ -50,47 +48,11 @@ if TYPE_CHECKING:
         is_global: bool
         significant: bool
         description: str | None
-        config_path: ConfigPath | None
+        config_path: ConfigPath | Mapping[str, str] | None
         positional: bool
         always_in_help: bool
         batch_method: Callable[[Iterable[Any]], Any] | None
         visibility: ParameterVisibility
-
-
-class ParameterException(Exception):  # noqa: N818 - a name that users import
-    """A parameter is declared or used in a way that it does not allow."""
-
-    __module__ = PUBLIC_MODULE
-
-
-class MissingParameterException(ParameterException):
-    """A parameter has no value: none was given and there is no default."""
-
-    __module__ = PUBLIC_MODULE
-
-
-class UnknownParameterException(ParameterException):
-    """A task was given an argument that is none of its parameters."""
-
-    __module__ = PUBLIC_MODULE
-
-
-class DuplicateParameterException(ParameterException):
-    """A task was given the same parameter twice, by position and by keyword."""
-
-    __module__ = PUBLIC_MODULE
-
-
-class OptionalParameterTypeWarning(UserWarning):
-    """The value of an optional parameter is neither ``None`` nor of the expected type."""
-
-    __module__ = PUBLIC_MODULE
-
-
-class UnconsumedParameterWarning(UserWarning):
-    """The configuration sets something for a task that the task has no parameter for."""
-
-    __module__ = PUBLIC_MODULE
 
 
 class ParameterVisibility(IntEnum):
@@ -220,7 +182,7 @@ class Parameter(Generic[T], metaclass=ParameterMeta):
 
     _default: Any
     _batch_method: Callable[[Iterable[Any]], Any] | None
-    _config_path: ConfigPath | None
+    _config_path: ConfigPath | Mapping[str, str] | None
     significant: bool
     positional: bool
     visibility: ParameterVisibility
@@ -233,7 +195,7 @@ class Parameter(Generic[T], metaclass=ParameterMeta):
         is_global: bool = False,
         significant: bool = True,
         description: str | None = None,
-        config_path: ConfigPath | None = None,
+        config_path: ConfigPath | Mapping[str, str] | None = None,
         positional: bool = True,
         always_in_help: bool = False,
         batch_method: Callable[[Iterable[Any]], Any] | None = None,

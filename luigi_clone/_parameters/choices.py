@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from luigi_clone._parameters.base import Parameter, ParameterException, _no_value, _NoValueType
+from luigi_clone._parameters.base import Parameter, _no_value, _NoValueType
+from luigi_clone._parameters.errors import ParameterException
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar, Unpack

@@ -6,7 +6,8 @@ import datetime
 from typing import Any
 
 from luigi_clone import date_interval
-from luigi_clone._parameters.base import Parameter, ParameterException
+from luigi_clone._parameters.base import Parameter
+from luigi_clone._parameters.errors import ParameterException
 
 _ISO = (
     r"P(?:(?P<weeks>\d+)W|(?:(?P<days>\d+)D)?"

@@ -7,7 +7,8 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from luigi_clone._parameters.base import Parameter, ParameterException, _no_value, _NoValueType, checks_types
+from luigi_clone._parameters.base import Parameter, _no_value, _NoValueType, checks_types
+from luigi_clone._parameters.errors import ParameterException
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar, Unpack

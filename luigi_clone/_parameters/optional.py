@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Generic, overload
 
 from luigi_clone._parameters.base import (
-    OptionalParameterTypeWarning,
     Parameter,
     ParameterMeta,
     _no_value,
@@ -16,6 +15,7 @@ from luigi_clone._parameters.base import (
 )
 from luigi_clone._parameters.choices import ChoiceParameter, ChoiceType
 from luigi_clone._parameters.dates import DateParameter
+from luigi_clone._parameters.errors import OptionalParameterTypeWarning
 from luigi_clone._parameters.numbers import (
     BoolParameter,
     FloatParameter,

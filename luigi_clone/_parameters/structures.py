@@ -8,7 +8,8 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from luigi_clone._parameters.base import PUBLIC_MODULE, Parameter, _no_value, _NoValueType
+from luigi_clone._parameters.base import Parameter, _no_value, _NoValueType
+from luigi_clone._parameters.errors import PUBLIC_MODULE
 from luigi_clone.freezing import FrozenOrderedDict, recursively_freeze, recursively_unfreeze
 
 if TYPE_CHECKING:

@@ -110,6 +110,8 @@ def test_on_a_class_that_is_no_task():
         plain.x
     plain.x = 3
     assert plain.x == 3
+    with pytest.raises(AttributeError, match="'Plain' has no attribute that is this Parameter"):
+        luigi.Parameter().__get__(plain)
 
 
 @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda p: pickle.loads(pickle.dumps(p))])

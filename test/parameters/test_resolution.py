@@ -138,3 +138,58 @@ def test_a_default_that_changes_in_place():
 def test_parameter_classes_share_a_metaclass():
     assert isinstance(luigi.Parameter, ParameterMeta)
     assert isinstance(luigi.parameter.OptionalParameterMixin, ParameterMeta)
+
+
+def test_a_toml_file(tmp_path, monkeypatch):
+    from luigi_clone.configuration import core, toml_parser
+
+    file = tmp_path / "luigi.toml"
+    file.write_text(
+        """
+        [Typed]
+        number = 3
+        text = "3"
+        day = 2020-01-02
+        hour = 2020-01-02T03:00:00
+        names = ["a", ["b"]]
+        pair = [1, 2]
+        choices = ["b", "a"]
+        year = 2015
+        seconds = 90
+        maybe = 7
+        flag = true
+        [Typed.options]
+        key = [1]
+        """
+    )
+    monkeypatch.setattr(core, "DEFAULT_PARSER", "toml", raising=False)
+    monkeypatch.setattr(toml_parser.LuigiTomlParser, "_config_paths", [str(file)])
+
+    class Typed(luigi.Task):
+        number = luigi.IntParameter()
+        text = luigi.Parameter()
+        day = luigi.DateParameter()
+        hour = luigi.DateHourParameter()
+        names = luigi.ListParameter()
+        pair = luigi.TupleParameter()
+        choices = luigi.parameter.ChoiceListParameter(choices=["a", "b"])
+        year = luigi.DateIntervalParameter()
+        seconds = luigi.TimeDeltaParameter()
+        maybe = luigi.OptionalIntParameter()
+        flag = luigi.BoolParameter()
+        options = luigi.DictParameter()
+
+    assert Typed().param_kwargs == {
+        "number": 3,
+        "text": "3",
+        "day": datetime.date(2020, 1, 2),
+        "hour": datetime.datetime(2020, 1, 2, 3),
+        "names": ("a", ("b",)),
+        "pair": (1, 2),
+        "choices": ("b", "a"),
+        "year": luigi.date_interval.Year(2015),
+        "seconds": datetime.timedelta(seconds=90),
+        "maybe": 7,
+        "flag": True,
+        "options": {"key": (1,)},
+    }
