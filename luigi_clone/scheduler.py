@@ -1,0 +1,720 @@
+"""The scheduler: which task may run where, and what became of it.
+
+:class:`Scheduler` has the calls that workers, pages and tools make, in process or through the server. It is the
+shell of :class:`luigi_clone._scheduling.machine.Machine`: it tells it the time, and does what follows outside
+(log lines, mails, metrics, history rows).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from luigi_clone import metrics, parameter
+from luigi_clone._scheduling import views
+from luigi_clone._scheduling.facade import Limits, OrderedSet, SimpleTaskState, Task, Worker
+from luigi_clone._scheduling.linear import LinearPicker, Rules
+from luigi_clone._scheduling.machine import Machine
+from luigi_clone._scheduling.model import (
+    STATUS_TO_UPSTREAM_MAP,
+    UPSTREAM_DISABLED,
+    UPSTREAM_FAILED,
+    UPSTREAM_MISSING_INPUT,
+    UPSTREAM_RUNNING,
+    UPSTREAM_SEVERITY_KEY,
+    UPSTREAM_SEVERITY_ORDER,
+    WORKER_STATE_ACTIVE,
+    WORKER_STATE_DISABLED,
+    RetryPolicy,
+    TaskRecord,
+)
+from luigi_clone._scheduling.views import TASK_FAMILY_RE
+from luigi_clone._wire.methods import RPC_METHODS, rpc_method
+from luigi_clone.configuration import get_config
+from luigi_clone.task import Config
+from luigi_clone.task_history import NopHistory, TaskHistory
+from luigi_clone.task_status import (
+    BATCH_RUNNING,
+    DISABLED,
+    DONE,
+    FAILED,
+    PENDING,
+    RUNNING,
+    SUSPENDED,
+    UNKNOWN,
+)
+
+if TYPE_CHECKING:
+    from luigi_clone.batch_notifier import BatchNotifier
+
+__all__ = [
+    "BATCH_RUNNING",
+    "DISABLED",
+    "DONE",
+    "FAILED",
+    "PENDING",
+    "RPC_METHODS",
+    "RUNNING",
+    "STATUS_TO_UPSTREAM_MAP",
+    "SUSPENDED",
+    "TASK_FAMILY_RE",
+    "UNKNOWN",
+    "UPSTREAM_DISABLED",
+    "UPSTREAM_FAILED",
+    "UPSTREAM_MISSING_INPUT",
+    "UPSTREAM_RUNNING",
+    "UPSTREAM_SEVERITY_KEY",
+    "UPSTREAM_SEVERITY_ORDER",
+    "WORKER_STATE_ACTIVE",
+    "WORKER_STATE_DISABLED",
+    "OrderedSet",
+    "RetryPolicy",
+    "Scheduler",
+    "SimpleTaskState",
+    "Task",
+    "Worker",
+    "rpc_method",
+    "scheduler",
+]
+
+logger = logging.getLogger("luigi.scheduler")
+
+
+def _get_empty_retry_policy() -> RetryPolicy:
+    """Return a policy that leaves everything to the scheduler's settings."""
+    return RetryPolicy(None, None, None)
+
+
+def _wall_clock() -> float:
+    return time.time()  # looked up at each call: tests replace it
+
+
+class scheduler(Config):  # noqa: N801 - named after its section
+    """Options of ``[scheduler]``; each can also be given as a keyword of :class:`Scheduler`. Times in seconds."""
+
+    retry_delay = parameter.FloatParameter(
+        default=900.0, description="a FAILED task is tried again after this; never if negative"
+    )
+    remove_delay = parameter.FloatParameter(
+        default=600.0, description="a task that no worker wants any more is dropped after this"
+    )
+    worker_disconnect_delay = parameter.FloatParameter(
+        default=60.0, description="a worker is dropped after this long without contact"
+    )
+    state_path = parameter.Parameter(
+        default="/var/lib/luigi-server/state.pickle", description="where the state is kept over restarts"
+    )
+    batch_emails = parameter.BoolParameter(
+        default=False, description="collect failures and disabled tasks and mail them together"
+    )
+    disable_window = parameter.IntParameter(
+        default=3600,
+        description="failures are counted this long",
+    )
+    retry_count = parameter.IntParameter(
+        default=999999999,
+        description="so many failures within the window disable a task",
+    )
+    disable_hard_timeout = parameter.IntParameter(
+        default=999999999,
+        description="a failure this long after the first one disables the task",
+    )
+    disable_persist = parameter.IntParameter(
+        default=86400,
+        description="how long a task stays disabled",
+    )
+    max_shown_tasks = parameter.IntParameter(default=100000, description="most tasks that a list shows")
+    max_graph_nodes = parameter.IntParameter(default=100000, description="most tasks that a graph shows")
+    record_task_history = parameter.BoolParameter(
+        default=False, description="keep the history of tasks in a database"
+    )
+    prune_on_get_work = parameter.BoolParameter(default=False, description="do what is due at each get_work")
+    pause_enabled = parameter.BoolParameter(default=True, description="allow to pause the scheduler")
+    send_messages = parameter.BoolParameter(default=True, description="allow messages to tasks")
+    metrics_collector: Any = parameter.EnumParameter(
+        enum=metrics.MetricsCollectors,
+        default=metrics.MetricsCollectors.default,
+        description="where counts and times of runs go",
+    )
+    metrics_custom_import = parameter.OptionalStrParameter(
+        default=None, description="dotted name of the class for metrics_collector=custom"
+    )
+    stable_done_cooldown_secs = parameter.IntParameter(
+        default=10, description="a task that has been DONE for less than this is not taken for PENDING"
+    )
+
+
+class Scheduler:
+    """Assigns tasks to workers.
+
+    ``kwargs`` are options of ``[scheduler]``; ``resources`` replaces the section ``[resources]``, and
+    ``task_history_impl`` the history. Subclasses may replace ``_rank``, ``_schedulable``, ``_has_resources``
+    (the choice then looks at every task), ``_make_task`` and ``_update_task_history``, and may add calls with
+    :func:`rpc_method`. Not safe for use by several threads at once.
+    """
+
+    def __init__(
+        self,
+        config: Any = None,
+        resources: Mapping[str, int] | None = None,
+        task_history_impl: TaskHistory | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self._config = config or scheduler(**kwargs)
+        limits = resources or get_config().getintdict("resources")
+        self._clock: Callable[[], float] = _wall_clock
+        self._machine = machine = Machine(self._config, {})
+        machine.update_resources(limits)
+        self._state = SimpleTaskState(self._config.state_path, machine)
+        self._upstream = views.Upstream(machine)
+        self._metrics_collector = metrics.MetricsCollectors.get(
+            self._config.metrics_collector, self._config.metrics_custom_import
+        )
+        machine.wants_metrics = not isinstance(self._metrics_collector, metrics.NoMetricsCollector)
+        self._task_history = task_history_impl or self._configured_history()
+        self._email_batcher: BatchNotifier | None = None
+        if self._config.batch_emails:
+            from luigi_clone.batch_notifier import BatchNotifier
+
+            self._email_batcher = BatchNotifier()
+        self._makes_tasks = _replaced(self, "_make_task")
+        if any(_replaced(self, name) for name in ("_rank", "_schedulable", "_has_resources")):
+            machine.picker = LinearPicker(machine, self._rules()).pick
+
+    # ---- parts that subclasses replace
+
+    def _rank(self, task: Task) -> Any:
+        """Return what tasks are ordered by: the greatest is given out first."""
+        return task.priority, -task.time
+
+    def _schedulable(self, task: Task) -> bool:
+        """Tell whether the task could be given out, were its resources free."""
+        record = self._machine.tasks[task.id]
+        return record.status is PENDING and not record.unmet
+
+    def _has_resources(self, needed_resources: Mapping[str, Any], used_resources: Mapping[str, Any]) -> bool:
+        """Tell whether what is needed fits beside what is used."""
+        limits = self._machine.index.limits
+        for name, amount in (needed_resources or {}).items():
+            if amount + used_resources.get(name, 0) > limits.get(name, 1):
+                return False
+        return True
+
+    def _make_task(self, **fields: Any) -> Task:
+        """Return a task with these fields; what a subclass changes in it is what gets registered."""
+        return Task(**fields)
+
+    def _update_task_history(self, task: Task, status: str, host: str | None = None) -> None:
+        """Tell the history of a change of status; its exceptions are logged."""
+        try:
+            if status == DONE or status == FAILED:
+                self._task_history.task_finished(task, status == DONE)
+            elif status == PENDING:
+                self._task_history.task_scheduled(task)
+            elif status == RUNNING:
+                self._task_history.task_started(task, host)
+        except Exception:
+            logger.warning("Error saving Task history", exc_info=True)
+
+    def _rules(self) -> Rules:
+        machine = self._machine
+        return Rules(
+            lambda record: self._rank(Task.of(machine, record)),
+            lambda record: self._schedulable(Task.of(machine, record)),
+            self._has_resources,
+        )
+
+    def _configured_history(self) -> TaskHistory:
+        if not self._config.record_task_history:
+            return NopHistory()
+        try:
+            from luigi_clone import db_task_history
+        except ImportError as error:
+            raise ImportError(
+                f"[scheduler] record_task_history needs luigi_clone.db_task_history: {error}"
+            ) from error
+        history: TaskHistory = db_task_history.DbTaskHistory()
+        return history
+
+    # ---- the outside world
+
+    @property
+    def task_history(self) -> TaskHistory:
+        """The history of tasks."""
+        return self._task_history
+
+    @property
+    def _task_history(self) -> TaskHistory:
+        history: TaskHistory = self.__history
+        return history
+
+    @_task_history.setter
+    def _task_history(self, history: TaskHistory) -> None:
+        self.__history = history
+        nothing = isinstance(history, NopHistory)
+        self._machine.wants_history = not nothing or _replaced(self, "_update_task_history")
+
+    @property
+    def _paused(self) -> bool:
+        return self._machine.paused
+
+    @_paused.setter
+    def _paused(self, paused: bool) -> None:
+        self._machine.set_paused(paused)
+
+    @property
+    def _resources(self) -> Limits:
+        return Limits(self._machine)
+
+    @_resources.setter
+    def _resources(self, amounts: Mapping[str, Any]) -> None:
+        self._machine.update_resources(amounts)
+
+    def load(self) -> None:
+        """Start with the state of an earlier process. Nothing is kept over restarts yet: the start is empty."""
+        logger.info("No state is kept over restarts yet. Starting with empty state")
+
+    def dump(self) -> None:
+        """Prepare for the end of the process: collected failures are mailed. The state is not kept yet."""
+        if self._email_batcher is not None:
+            self._email_batcher.send_email()
+        logger.info("No state is kept over restarts yet: nothing was saved")
+
+    def _run_effects(self) -> None:
+        """Do outside what the machine has decided."""
+        effects, self._machine.effects = self._machine.effects, []
+        for kind, *fields in effects:
+            getattr(self, f"_effect_{kind}")(*fields)
+
+    def _effect_log(self, message: str, arguments: tuple[Any, ...]) -> None:
+        logger.info(message, *arguments)
+
+    def _effect_history(self, record: TaskRecord, status: str, host: str | None) -> None:
+        self._update_task_history(Task.of(self._machine, record), status, host=host)
+
+    def _effect_metric(self, event: str, record: TaskRecord) -> None:
+        task = Task.of(self._machine, record)
+        collector = self._metrics_collector
+        try:
+            if event == "disabled":
+                collector.handle_task_disabled(task, self._config)
+            else:
+                getattr(collector, f"handle_task_{event}")(task)
+        except Exception:
+            logger.warning("Error in metrics collector for task %r", record.id, exc_info=True)
+
+    def _effect_disable_mail(self, record: TaskRecord) -> None:
+        from luigi_clone import notifications
+
+        policy = record.policy
+        notifications.send_error_email(
+            f"Luigi Scheduler: DISABLED {record.id} due to excessive failures",
+            f"{record.id} failed {policy.retry_count} times in the last {policy.disable_window} seconds, "
+            f"so it is being disabled for {self._config.disable_persist} seconds",
+        )
+
+    def _effect_batch_failure(
+        self, record: TaskRecord, expl: Any, owners: Iterable[str] | None, batched: tuple[str, ...]
+    ) -> None:
+        if self._email_batcher is not None:
+            self._email_batcher.add_failure(
+                views.pretty_id(record),
+                record.family,
+                _without(record.params, batched),
+                _text_of(expl),
+                owners,
+            )
+
+    def _effect_batch_disable(
+        self, record: TaskRecord, owners: Iterable[str] | None, batched: tuple[str, ...]
+    ) -> None:
+        if self._email_batcher is not None:
+            self._email_batcher.add_disable(
+                views.pretty_id(record), record.family, _without(record.params, batched), owners
+            )
+
+    # ---- registration and work
+
+    @rpc_method()
+    def add_task(
+        self,
+        task_id: str | None = None,
+        status: str = PENDING,
+        runnable: bool | None = True,
+        deps: Iterable[str] | None = None,
+        new_deps: Iterable[str] | None = None,
+        expl: str | None = None,
+        resources: Mapping[str, Any] | None = None,
+        priority: float = 0,
+        family: str = "",
+        module: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        param_visibilities: Mapping[str, int] | None = None,
+        accepts_messages: bool | None = False,
+        assistant: bool = False,
+        tracking_url: str | None = None,
+        worker: str | None = None,
+        batchable: bool | None = None,
+        batch_id: str | None = None,
+        retry_policy_dict: Mapping[str, Any] | None = None,
+        owners: Iterable[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Register a task, or tell what became of its run.
+
+        ``deps`` replaces the dependencies and ``new_deps`` adds to them; what is None stays as it is.
+        ``runnable`` tells whether ``worker`` can run it. Raises AssertionError without a worker, and ValueError
+        for an argument that would do harm later; nothing is changed then.
+        """
+        machine = self._machine
+        if self._makes_tasks and task_id is not None and task_id not in machine.tasks:
+            made = self._make_task(
+                task_id=task_id,
+                status=status,
+                deps=deps,
+                resources=resources,
+                priority=priority,
+                family=family,
+                module=module,
+                params=params,
+                param_visibilities=param_visibilities,
+            )
+            resources, priority, family, module = made.resources, made.priority, made.family, made.module
+            params, param_visibilities = made.params, made.param_visibilities
+        machine.add_task(
+            self._clock(),
+            task_id,
+            status,
+            runnable,
+            deps,
+            new_deps,
+            expl,
+            resources,
+            priority,
+            family,
+            module,
+            params,
+            param_visibilities,
+            accepts_messages,
+            assistant,
+            tracking_url,
+            worker,
+            batchable,
+            batch_id,
+            retry_policy_dict,
+            owners,
+        )
+        if machine.effects:
+            self._run_effects()
+
+    @rpc_method()
+    def add_task_batcher(
+        self,
+        worker: str,
+        task_family: str,
+        batched_args: Iterable[str],
+        max_batch_size: float = float("inf"),
+    ) -> None:
+        """Tell which parameters of a family ``worker`` can merge, and how many tasks at once."""
+        self._machine.add_task_batcher(worker, task_family, batched_args, max_batch_size)
+
+    @rpc_method()
+    def add_worker(self, worker: str, info: Any, **kwargs: Any) -> None:
+        """Merge ``info`` (a mapping or a list of pairs) into what is known of a worker."""
+        self._machine.add_worker(self._clock(), worker, info)
+
+    @rpc_method(allow_null=False)
+    def get_work(
+        self,
+        host: str | None = None,
+        assistant: bool = False,
+        current_tasks: list[str] | None = None,
+        worker: str | None = None,
+        **kwargs: Any,
+    ) -> dict[str, Any]:
+        """Give ``worker`` a task or a batch, with the counts of what waits for it.
+
+        ``current_tasks`` are the ids that it runs: a task it should be running but does not name is given again.
+        """
+        reply = self._machine.get_work(self._clock(), host, assistant, current_tasks, worker)
+        if self._machine.effects:
+            self._run_effects()
+        if self._email_batcher is not None and self._config.prune_on_get_work:
+            self._email_batcher.update()
+        return reply
+
+    @rpc_method()
+    def count_pending(self, worker: str) -> dict[str, Any]:
+        """Tell how many tasks wait for a worker, and which of its tasks run anywhere."""
+        return self._machine.count_pending(worker)
+
+    @rpc_method()
+    def ping(self, **kwargs: Any) -> dict[str, Any]:
+        """Note that ``worker`` is alive; hand over the messages that wait for it."""
+        return {"rpc_messages": self._machine.ping(self._clock(), kwargs["worker"])}
+
+    @rpc_method()
+    def announce_scheduling_failure(
+        self,
+        task_name: str,
+        family: str,
+        params: Mapping[str, Any],
+        expl: str | None,
+        owners: Iterable[str] | None,
+        **kwargs: Any,
+    ) -> None:
+        """Note that ``worker`` could not schedule a task, for the next batch mail."""
+        if self._email_batcher is None:
+            return
+        batcher = self._machine.batcher(kwargs["worker"], family)
+        unbatched = _without(params, batcher.batched_args or ())
+        self._email_batcher.add_scheduling_fail(task_name, family, unbatched, expl, owners)
+
+    @rpc_method()
+    def prune(self) -> None:
+        """Do what is due: drop silent workers, retry tasks, end disables, drop unwanted tasks, send mails."""
+        self._machine.prune(self._clock())
+        if self._machine.effects:
+            self._run_effects()
+        if self._email_batcher is not None:
+            self._email_batcher.update()
+
+    # ---- operator actions
+
+    @rpc_method()
+    def forgive_failures(self, task_id: str | None = None) -> dict[str, Any]:
+        """Make a FAILED task PENDING at once."""
+        status = self._machine.forgive_failures(self._clock(), task_id)
+        self._run_effects()
+        return {"task_id": task_id, "status": status}
+
+    @rpc_method()
+    def mark_as_done(self, task_id: str | None = None) -> dict[str, Any]:
+        """Take a RUNNING, FAILED or DISABLED task for DONE."""
+        status = self._machine.mark_as_done(self._clock(), task_id)
+        self._run_effects()
+        return {"task_id": task_id, "status": status}
+
+    @rpc_method()
+    def re_enable_task(self, task_id: str) -> dict[str, Any]:
+        """Take back an automatic disable; return the task, or nothing if it was not disabled so."""
+        record = self._machine.re_enable_task(self._clock(), task_id)
+        self._run_effects()
+        return {} if record is None else views.serialize(self._machine, record, sorted(record.deps))
+
+    @rpc_method()
+    def disable_worker(self, worker: str) -> None:
+        """Give a worker no work any more."""
+        self._machine.disable_worker(self._clock(), worker)
+
+    @rpc_method()
+    def set_worker_processes(self, worker: str, n: int) -> None:
+        """Ask a worker to run ``n`` tasks at once."""
+        self._machine.send_message(worker, "set_worker_processes", {"n": n})
+
+    @rpc_method()
+    def send_scheduler_message(self, worker: str, task: str, content: Any) -> dict[str, Any]:
+        """Send a message to a task that runs on ``worker``; return the id to ask for the answer by."""
+        if not self._config.send_messages:
+            return {"message_id": None}
+        import uuid
+
+        message_id = str(uuid.uuid4())
+        message = {"task_id": task, "message_id": message_id, "content": content}
+        self._machine.send_message(worker, "dispatch_scheduler_message", message)
+        return {"message_id": message_id}
+
+    @rpc_method()
+    def add_scheduler_message_response(self, task_id: str, message_id: str, response: Any) -> None:
+        """Store a task's answer to a message."""
+        self._machine.add_response(task_id, message_id, response)
+
+    @rpc_method()
+    def get_scheduler_message_response(self, task_id: str, message_id: str) -> dict[str, Any]:
+        """Take a task's answer to a message."""
+        return {"response": self._machine.take_response(task_id, message_id)}
+
+    @rpc_method()
+    def pause(self) -> None:
+        """Give out no work until :meth:`unpause`."""
+        if self._config.pause_enabled:
+            self._machine.set_paused(True)
+
+    @rpc_method()
+    def unpause(self) -> None:
+        """Give out work again."""
+        if self._config.pause_enabled:
+            self._machine.set_paused(False)
+
+    @rpc_method()
+    def is_paused(self) -> dict[str, bool]:
+        """Tell whether work is given out."""
+        return {"paused": self._machine.paused}
+
+    @rpc_method()
+    def is_pause_enabled(self) -> dict[str, bool]:
+        """Tell whether the scheduler can be paused."""
+        return {"enabled": self._config.pause_enabled}
+
+    @rpc_method()
+    def update_resources(self, **resources: Any) -> None:
+        """Change how much there is of some resources. Raises ValueError for an amount that is no number."""
+        self._machine.update_resources(resources)
+
+    @rpc_method()
+    def update_resource(self, resource: str, amount: int) -> bool:
+        """Change how much there is of a resource; return false unless ``amount`` is an int of zero or more."""
+        if not isinstance(amount, int) or amount < 0:
+            return False
+        self._machine.update_resources({resource: amount})
+        return True
+
+    # ---- what a running task tells
+
+    @rpc_method()
+    def set_task_status_message(self, task_id: str, status_message: str) -> None:
+        """Store what a task says of itself."""
+        self._machine.tell_progress(task_id, "status_message", status_message)
+
+    @rpc_method()
+    def get_task_status_message(self, task_id: str) -> dict[str, Any]:
+        """Return what a task says of itself."""
+        record = self._machine.tasks.get(task_id)
+        message = "" if record is None else record.more.status_message
+        return {"taskId": task_id, "statusMessage": message}
+
+    @rpc_method()
+    def set_task_progress_percentage(self, task_id: str, progress_percentage: float) -> None:
+        """Store how far a task has come."""
+        self._machine.tell_progress(task_id, "progress_percentage", progress_percentage)
+
+    @rpc_method()
+    def get_task_progress_percentage(self, task_id: str) -> dict[str, Any]:
+        """Return how far a task has come."""
+        record = self._machine.tasks.get(task_id)
+        progress = None if record is None else record.more.progress_percentage
+        return {"taskId": task_id, "progressPercentage": progress}
+
+    @rpc_method()
+    def decrease_running_task_resources(self, task_id: str, decrease_resources: Mapping[str, Any]) -> None:
+        """Let a running task give back a part of its resources."""
+        self._machine.decrease_running_task_resources(task_id, decrease_resources)
+
+    @rpc_method()
+    def get_running_task_resources(self, task_id: str) -> dict[str, Any]:
+        """Return the resources that the current or last run of a task holds, None if it never ran."""
+        record = self._machine.tasks.get(task_id)
+        held = None if record is None or record.held is None else dict(record.held)
+        return {"taskId": task_id, "resources": held}
+
+    @rpc_method()
+    def report_task_statistics(self, task_id: str, statistics: Any) -> None:
+        """Hand statistics of a task to the metrics collector."""
+        record = self._machine.tasks.get(task_id)
+        if record is not None:
+            self._metrics_collector.handle_task_statistics(Task.of(self._machine, record), statistics)
+
+    @rpc_method()
+    def update_metrics_task_started(self, task: Task) -> None:
+        """Tell the metrics collector that a task begins to run."""
+        self._metrics_collector.handle_task_started(task)
+
+    # ---- views
+
+    @rpc_method()
+    def task_list(
+        self,
+        status: str = "",
+        upstream_status: str = "",
+        limit: bool = True,
+        search: str | None = None,
+        max_shown_tasks: int | None = None,
+        **kwargs: Any,
+    ) -> dict[str, Any]:
+        """Return the tasks of a status by id, or only their number if they are more than the limit."""
+        return views.task_list(
+            self._machine,
+            self._upstream,
+            self.prune,
+            status,
+            upstream_status,
+            limit,
+            search,
+            max_shown_tasks,
+        )
+
+    @rpc_method()
+    def task_search(self, task_str: str, **kwargs: Any) -> dict[str, Any]:
+        """Return the tasks whose id contains a text, by status."""
+        self.prune()
+        return views.task_search(self._machine, task_str)
+
+    @rpc_method()
+    def dep_graph(self, task_id: str, include_done: bool = True, **kwargs: Any) -> dict[str, Any]:
+        """Return a task and all that it depends on."""
+        self.prune()
+        return views.dep_graph(self._machine, task_id, include_done)
+
+    @rpc_method()
+    def inverse_dep_graph(self, task_id: str, include_done: bool = True, **kwargs: Any) -> dict[str, Any]:
+        """Return a task and all that depend on it."""
+        self.prune()
+        return views.inverse_dep_graph(self._machine, task_id, include_done)
+
+    @rpc_method()
+    def graph(self, **kwargs: Any) -> dict[str, Any]:
+        """Return all tasks with their dependencies."""
+        self.prune()
+        return views.graph(self._machine)
+
+    @rpc_method()
+    def fetch_error(self, task_id: str, **kwargs: Any) -> dict[str, Any]:
+        """Return what was said about the last end of a task."""
+        return views.fetch_error(self._machine, task_id)
+
+    @rpc_method()
+    def worker_list(self, include_running: bool = True, **kwargs: Any) -> list[dict[str, Any]]:
+        """Return the workers, the newest first."""
+        self.prune()
+        return views.worker_list(self._machine, include_running)
+
+    @rpc_method()
+    def resource_list(self) -> list[dict[str, Any]]:
+        """Return the configured resources and the tasks that use them."""
+        self.prune()
+        return views.resource_list(self._machine)
+
+    def resources(self) -> dict[str, dict[str, Any]]:
+        """Return resource → how much there is and how much is used."""
+        used = self._machine.used_resources()
+        return {
+            name: {"total": total, "used": used.get(name, 0)}
+            for name, total in self._machine.index.limits.items()
+        }
+
+    @rpc_method()
+    def has_task_history(self) -> bool:
+        """Tell whether the history of tasks is kept."""
+        return bool(self._config.record_task_history)
+
+
+def _replaced(instance: Scheduler, name: str) -> bool:
+    return getattr(type(instance), name) is not getattr(Scheduler, name)
+
+
+def _without(params: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    left_out = set(names)
+    return {name: value for name, value in (params or {}).items() if name not in left_out}
+
+
+def _text_of(expl: Any) -> Any:
+    """Return the text in a JSON explanation, the explanation itself if it is no JSON."""
+    if expl is None:
+        return None
+    try:
+        return json.loads(expl)
+    except (TypeError, ValueError):
+        return expl
