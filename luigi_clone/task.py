@@ -269,7 +269,7 @@ class Task(metaclass=Register):
     def __resolver(cls) -> ValueResolver:
         """Return what knows the parameters that ``get_params`` returns, which a class may override."""
         table = cls._renew_parameter_table()
-        return ValueResolver(cls, cls.get_params(), None) if table.custom_values else table
+        return ValueResolver(cls, cls.get_params(), None) if table.custom_params else table
 
     # -- parameters --------------------------------------------------------------------------------
 

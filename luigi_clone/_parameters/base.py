@@ -121,6 +121,9 @@ _RESOLVING_METHODS = (
 )
 
 
+_LOOK_UP_METHODS = tuple(name for name in _RESOLVING_METHODS if name not in ("parse", "normalize"))
+
+
 def _is_own_function(function: object) -> bool:
     """Tell whether ``function`` was written in this package (``functools.wraps`` cannot pretend that)."""
     home = getattr(function, "__globals__", {}).get("__name__", "")
@@ -464,6 +467,12 @@ def shown_value(param: Parameter[Any], value: Any) -> str:
     if param.visibility == ParameterVisibility.PRIVATE:
         return MASK
     return param.serialize(value)
+
+
+def looks_up_as_defined(param: Parameter[Any]) -> bool:
+    """Tell whether the sources of ``param`` are asked as this package defines it, whatever is made of texts."""
+    cls, own = type(param), vars(param)
+    return all(name not in own and _is_own_function(getattr(cls, name)) for name in _LOOK_UP_METHODS)
 
 
 def checks_types() -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from operator import is_
 from typing import Any
 
-from luigi_clone._parameters.base import checks_types
+from luigi_clone._parameters.base import checks_types, looks_up_as_defined
 from luigi_clone._parameters.numbers import speaks_only_on_request
 from luigi_clone.configuration import get_config
 from luigi_clone.configuration.generation import RESOLUTION
@@ -49,6 +49,8 @@ _TASK_VALUE = Parameter.task_value
 _ATOMS = frozenset(
     {str, int, bool, bytes, type(None), datetime.date, datetime.datetime, datetime.timedelta, type}
 )
+# values of exactly these types are no lists or sets
+_NO_LISTS = _ATOMS | {float, tuple, FrozenOrderedDict, frozenset}
 
 
 class ValueResolver:
@@ -59,6 +61,7 @@ class ValueResolver:
         "_checked",
         "_texts",
         "_visibilities",
+        "_without_other_source",
         "defaults",
         "family",
         "generation",
@@ -85,6 +88,7 @@ class ValueResolver:
         self.unset = list(range(len(self.params)))
         self.family = family
         self._checked = False
+        self._without_other_source: frozenset[int] = frozenset()
         self._texts: dict[tuple[bool, bool], dict[str, Callable[[Any], str]]] = {}
         self._visibilities: dict[str, int] | None = None
         self._batch_names: list[str] | None = None
@@ -121,7 +125,7 @@ class ValueResolver:
                 if values[place] is UNSET:
                     values[place] = self._default(place, args, kwargs)
         types = tuple(map(type, values))
-        if not _ATOMS.issuperset(types):
+        if not _NO_LISTS.issuperset(types):
             values = [_without_list(value) for value in values]
             types = tuple(map(type, values))
         if not self._checked:
@@ -172,16 +176,19 @@ class ValueResolver:
 
     def _default(self, place: int, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         name, param = self.params[place]
+        if place in self._without_other_source:
+            return param.normalize(param._default)
         generation, volatile = RESOLUTION.number, RESOLUTION.volatile_reads
         family = self.family or self.owner.get_task_family()
         # Each look-up may warn, and parse: one is enough where nobody changed what the two would do.
         is_one_look_up = _is_own(param, "has_task_value", _HAS_TASK_VALUE) and _is_own(
             param, "task_value", _TASK_VALUE
         )
+        raw: Any = UNSET
         try:
             if is_one_look_up:
-                value = param._get_value(family, name)
-                has_value = value is not _no_value
+                raw = param._get_value(family, name)
+                has_value = raw is not _no_value
             else:
                 has_value = param.has_task_value(family, name)
         except Exception as error:
@@ -192,17 +199,26 @@ class ValueResolver:
             raise MissingParameterException(
                 f"{self.describe(args, kwargs)}: requires the '{name}' parameter to be set"
             )
-        value = param.normalize(value) if is_one_look_up else param.task_value(family, name)
+        value = param.normalize(raw) if is_one_look_up else param.task_value(family, name)
         if (
             self.family is not None
             and generation == self.generation == RESOLUTION.number
             and volatile == RESOLUTION.volatile_reads
-            and param._resolution_is_pure()
         ):
+            self._keep(place, value, raw)
+        return value
+
+    def _keep(self, place: int, value: Any, raw: Any) -> None:
+        """Keep a resolved default, or at least the knowledge that no other source has a value."""
+        name, param = self.params[place]
+        if param._resolution_is_pure():
             self.defaults[place] = value
             # a new list: another thread may be walking the old one
             self.unset = [other for other in self.unset if other != place]
-        return value
+        elif raw is param._default and looks_up_as_defined(param):
+            *sources, _ = param._value_iterator(self.family or "", name)
+            if all(found is _no_value for found, _ in sources):
+                self._without_other_source = self._without_other_source | {place}
 
 
 class ParameterTable(ValueResolver):
@@ -211,6 +227,7 @@ class ParameterTable(ValueResolver):
     __slots__ = (
         "checks",
         "creation",
+        "custom_params",
         "custom_values",
         "identity",
         "is_plain",
@@ -236,9 +253,8 @@ class ParameterTable(ValueResolver):
 
         if inherits_classmethod("get_task_family") and inherits_classmethod("get_task_namespace"):
             self.family = owner.get_task_family()
-        self.custom_values = not (
-            inherits_classmethod("get_params") and inherits_classmethod("get_param_values")
-        )
+        self.custom_params = not inherits_classmethod("get_params")
+        self.custom_values = self.custom_params or not inherits_classmethod("get_param_values")
         self.is_plain = (
             self.family is not None
             and owner.__setattr__ is object.__setattr__
@@ -300,7 +316,8 @@ class ParameterTable(ValueResolver):
         """Return what tells the instance with these values from all others."""
         types = self.types.setdefault(types, types)
         if not _ATOMS.issuperset(types):
-            return self.owner, tuple(map(_distinct, values)), types
+            distinct = [value if type(value) in _ATOMS else _distinct(value) for value in values]
+            return self.owner, tuple(distinct), types
         return self.owner, tuple(values), types
 
 

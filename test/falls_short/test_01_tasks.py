@@ -149,6 +149,34 @@ def test_01_08_private_values_are_masked():
     assert "hunter2" not in str(caught.value)
 
 
+def test_01_09_dynamic_requirements_keep_what_is_private():
+    ran = []
+
+    class Need0109(luigi.Task):
+        secret = luigi.Parameter(default="default", visibility=ParameterVisibility.PRIVATE)
+
+        def output(self):
+            return MockTarget("need0109")
+
+        def run(self):
+            ran.append(self.secret)
+            with self.output().open("w") as sink:
+                sink.write("x")
+
+    class Top0109(luigi.Task):
+        done = False
+
+        def complete(self):
+            return self.done
+
+        def run(self):
+            yield Need0109(secret="given")
+            self.done = True
+
+    assert luigi.build([Top0109()], local_scheduler=True, no_lock=True, log_level="CRITICAL")
+    assert ran == ["given"]
+
+
 def test_01_12_equal_sets_give_equal_tasks():
     class T0112(luigi.Task):
         a = luigi.ListParameter()

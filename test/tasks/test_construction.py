@@ -226,6 +226,51 @@ class TestClassesThatChange:
         get_config().remove_option("Three", "b")
         assert Three("x").b == 2
 
+    def test_defaults_of_parameters_with_methods_of_their_own(self):
+        normalised = []
+
+        class Own(luigi.Parameter):
+            def parse(self, x):
+                return f"parsed {x}"
+
+            def normalize(self, x):
+                normalised.append(x)
+                return f"{x}!"
+
+        class T(luigi.Task):
+            a = Own(default="default")
+
+        assert [T().a, T().a] == ["default!"] * 2
+        assert normalised == ["default"] * 2
+        get_config().set("T", "a", "text")
+        assert [T().a, T().a] == ["parsed text!"] * 2
+        get_config().remove_option("T", "a")
+        assert T().a == "default!"
+        T.a._default = "other"
+        assert T().a == "other!"
+
+    def test_a_mutable_default_is_looked_at_each_time(self):
+        default = [1]
+
+        class T(luigi.Task):
+            a = luigi.ListParameter(default=default)
+
+        assert T().a == (1,)
+        default.append(2)
+        assert T().a == (1, 2)
+
+    def test_a_source_of_the_class_own_is_asked_each_time(self):
+        numbers = iter(range(10))
+
+        class Own(luigi.IntParameter):
+            def _get_value(self, task_name, param_name):
+                return next(numbers)
+
+        class T(luigi.Task):
+            a = Own(default=0)
+
+        assert [T().a, T().a] == [0, 1]
+
     def test_the_environment_is_read_each_time(self, monkeypatch):
         get_config().set("Three", "b", "${NUMBER_OF_THINGS}")
         for number in ("8", "9"):
