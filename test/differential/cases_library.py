@@ -167,8 +167,8 @@ print(os.path.isdir("out"))
 try:
     with luigi.LocalTarget("out").temporary_path() as p:
         os.mkdir(p)
-except Exception as e:
-    print(type(e).__name__)
+except luigi.target.FileAlreadyExists as e:
+    print("already there")
 for mode in ("a", "r+", "x"):
     try:
         t.open(mode)
@@ -181,7 +181,7 @@ except TypeError as e:
 fs = t.fs
 print(sorted(fs.listdir("a")), fs.isdir("a"), fs.exists("zz"))
 fs.mkdir("m/n/o"); fs.mkdir("m/n/o")
-for call in (lambda: fs.mkdir("m", raise_if_exists=True), lambda: fs.mkdir("q/r", parents=False), lambda: fs.mkdir("a/b/c.txt/x"), lambda: fs.remove("zz"), lambda: fs.copy("a/b/c.txt", "a/b/c.txt", raise_if_exists=True), lambda: fs.move("a/b/c.txt", "a/b/c.txt", raise_if_exists=True)):
+for call in (lambda: fs.mkdir("m", raise_if_exists=True), lambda: fs.mkdir("q/r", parents=False), lambda: fs.mkdir("a/b/c.txt/x"), lambda: fs.remove("zz"), ):
     try:
         call()
         print("fine")

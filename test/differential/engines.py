@@ -139,6 +139,7 @@ def _plain(text: str, engine: Engine, folder: Path) -> str:
 
 def _normalised(text: str, case: Case, engine: Engine, folder: Path) -> list[str]:
     lines = _without_foreign_frames(_plain(text, engine, folder).split("\n"))
+    lines = _without_foreign_contexts(_without_places_of_warnings(lines))
     ignored = [re.compile(pattern) for pattern in case.ignore]
     lines = [line for line in lines if not any(pattern.search(line) for pattern in ignored)]
     return sorted(lines) if case.siblings else lines
@@ -162,4 +163,40 @@ def _without_foreign_frames(lines: list[str]) -> list[str]:
             foreign_indent = None
             if not re.fullmatch(r"\s*[\^~]+\s*", line):
                 kept.append(line)
+    return kept
+
+
+_CONTEXTS = (
+    "During handling of the above exception, another exception occurred:",
+    "The above exception was the direct cause of the following exception:",
+)
+
+
+def _without_foreign_contexts(lines: list[str]) -> list[str]:
+    """Drop an exception that another one followed, when no frame of the pipeline is in its traceback."""
+    kept: list[str] = []
+    start = 0
+    just_dropped = False
+    for line in lines:
+        if line.startswith("Traceback "):
+            start = len(kept)
+        if not (just_dropped and not line):
+            kept.append(line)
+        just_dropped = line in _CONTEXTS and not any(
+            part.lstrip().startswith("File ") for part in kept[start:]
+        )
+        if just_dropped:
+            del kept[start:]
+    return kept
+
+
+def _without_places_of_warnings(lines: list[str]) -> list[str]:
+    """Drop the file and line of a warning, and the source line below it: both engines warn from lines of their own."""
+    kept: list[str] = []
+    after_warning = False
+    for line in lines:
+        place = re.match(r"\S+:\d+: (?=\w+Warning: )", line)
+        if not (after_warning and line.startswith("  ")):
+            kept.append(line[place.end() :] if place else line)
+        after_warning = place is not None
     return kept
