@@ -25,6 +25,3 @@ autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_default_options = {"members": True, "show-inheritance": True}
 python_use_unqualified_type_names = True
-
-# short names in annotations: there are tasks (of pipelines) and tasks (records of the scheduler)
-suppress_warnings = ["ref.python"]

@@ -273,8 +273,8 @@ def send_email_sns(
     sender: str,
     subject: str,
     message: str,
-    topic_ARN: Sequence[str],
-    image_png: Images = None,  # noqa: N803
+    topic_ARN: Sequence[str],  # noqa: N803 - the name callers use
+    image_png: Images = None,
 ) -> None:
     """Publish to a topic of Amazon's Simple Notification Service: the first (only) recipient is its ARN."""
     from boto3 import resource

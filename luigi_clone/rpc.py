@@ -78,11 +78,20 @@ class URLLibFetcher:
 
     def fetch(self, full_url: str, body: Mapping[str, str] | None, timeout: float) -> str:
         """Send ``body`` and return the answer's text; ``timeout`` in seconds."""
+        from io import BytesIO
+        from urllib.error import HTTPError
         from urllib.request import urlopen
 
-        with urlopen(self._create_request(full_url, body=body), timeout=timeout) as answer:  # noqa: S310
-            text: str = answer.read().decode("utf-8")
-            return text
+        request = self._create_request(full_url, body=body)
+        try:
+            with urlopen(request, timeout=timeout) as answer:  # noqa: S310 - as in _create_request
+                text: str = answer.read().decode("utf-8")
+                return text
+        except HTTPError as error:
+            # The exception holds the connection: keep what was said, and close it now.
+            with error:
+                said = BytesIO(error.read())
+            raise HTTPError(request.full_url, error.code, error.reason, error.headers, said) from None
 
     def close(self) -> None:
         """Do nothing: no connection is kept."""

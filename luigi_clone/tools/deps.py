@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from luigi_clone import parameter, task
+from luigi_clone import alias, parameter, task
 from luigi_clone.cmdline_parser import CmdlineParser
 from luigi_clone.target import FileSystemTarget
 from luigi_clone.task import flatten
@@ -98,6 +98,7 @@ def _is_loaded_instance(value: object, module_name: str, class_name: str) -> boo
 
 def main() -> None:
     """Run the command; its arguments are those of ``luigi`` and ``--upstream-family``."""
+    alias.install()
     for each in find_deps_cli():
         print(f"   TASK: {each}")  # noqa: T201
         for output in _outputs(each.output()):

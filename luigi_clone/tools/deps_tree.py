@@ -6,6 +6,7 @@ import sys
 import warnings
 from typing import TYPE_CHECKING
 
+from luigi_clone import alias
 from luigi_clone.cmdline_parser import CmdlineParser
 from luigi_clone.task import flatten
 
@@ -47,6 +48,7 @@ def _describe(task: Task) -> str:
 
 def main() -> None:
     """Run the command; its arguments are those of ``luigi``."""
+    alias.install()
     with CmdlineParser.global_instance(sys.argv[1:]) as parser:
         print(print_tree(parser.get_task_obj()))  # noqa: T201
 
