@@ -14,14 +14,13 @@ import datetime
 import json
 import logging
 import os
-import random
 import signal
-import socket
 import time
 import traceback
 from typing import TYPE_CHECKING, Any, Literal
 
 from luigi_clone import notifications
+from luigi_clone._task_processes import process as _process
 from luigi_clone._task_processes.completion import (
     AsyncCompletionException,
     CompletionCache,
@@ -33,7 +32,6 @@ from luigi_clone._task_processes.completion import (
 from luigi_clone._task_processes.completion import is_external as _is_external
 from luigi_clone._task_processes.forking import fork_lock
 from luigi_clone._task_processes.guard import TerminationGuard
-from luigi_clone._task_processes.process import ContextManagedTaskProcess, TaskProcess
 from luigi_clone._task_processes.results import ResultQueue
 from luigi_clone._worker.discovery import DequeQueue, SingleProcessPool
 from luigi_clone._worker.messages import (
@@ -67,6 +65,8 @@ from luigi_clone.task_register import TaskClassException, load_task
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType, TracebackType
+
+    from luigi_clone._task_processes.process import ContextManagedTaskProcess, TaskProcess
 
 logger = logging.getLogger("luigi-interface")
 
@@ -115,6 +115,14 @@ __all__ = [
 _WAIT_INTERVAL_EPS = 0.00001
 
 
+def __getattr__(name: str) -> Any:
+    """Load multiprocessing for whoever asks for the classes that are processes."""
+    if name in ("TaskProcess", "ContextManagedTaskProcess"):
+        _process.become_process()
+        return getattr(_process, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 class Worker(RunningTasks):
     """Runs tasks for a scheduler, in ``worker_processes`` slots.
 
@@ -142,7 +150,7 @@ class Worker(RunningTasks):
 
         self._assistant = assistant
         self._scheduler = scheduler
-        self.host = socket.gethostname()
+        self.host = _host_name()
         self._scheduled_tasks = {}
         self._suspended_tasks = {}
         self._batch_running_tasks = {}
@@ -173,11 +181,11 @@ class Worker(RunningTasks):
 
     def _generate_worker_info(self) -> list[tuple[str, Any]]:
         info: list[tuple[str, Any]] = [
-            ("salt", f"{random.randrange(0, 10_000_000_000):09d}"),  # noqa: S311 - tells workers apart
+            ("salt", f"{int.from_bytes(os.urandom(8), 'big') % 10_000_000_000:09d}"),
             ("workers", self.worker_processes),
         ]
         for key, find in (
-            ("host", socket.gethostname),
+            ("host", _host_name),
             ("username", _user_name),
             ("pid", os.getpid),
             ("sudo_user", lambda: os.environ["SUDO_USER"]),
@@ -371,6 +379,8 @@ class Worker(RunningTasks):
 
     def _sleeper(self) -> Iterator[None]:
         """Sleep at each ``next()``: ``wait_interval`` and a random part of ``wait_jitter``."""
+        import random
+
         while True:
             pause = self._config.wait_interval + random.uniform(0, self._config.wait_jitter)  # noqa: S311
             logger.debug("Sleeping for %f seconds", pause)
@@ -465,6 +475,11 @@ class Worker(RunningTasks):
         messages = process.status_reporter.scheduler_messages
         if messages is not None:
             messages.put(SchedulerMessage(self._scheduler, task_id, message_id, content, **kwargs))
+
+
+def _host_name() -> str:
+    """Return the name that ``socket.gethostname`` returns, without loading socket."""
+    return os.uname().nodename
 
 
 def _user_name() -> str:

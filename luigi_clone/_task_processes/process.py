@@ -5,9 +5,8 @@ from __future__ import annotations
 import collections.abc
 import json
 import logging
-import multiprocessing
 import os
-import pickle
+import sys
 import time
 import traceback
 from typing import TYPE_CHECKING, Any
@@ -27,6 +26,7 @@ from luigi_clone.task import DynamicRequirements, flatten
 from luigi_clone.task_status import DONE, FAILED, PENDING
 
 if TYPE_CHECKING:
+    import multiprocessing
     from collections.abc import MutableMapping
     from contextlib import AbstractContextManager
 
@@ -41,6 +41,14 @@ Result = tuple[str, "str | None", Any, list[str], list[Requirement]]
 """Task id, status, explanation, missing dependencies, new requirements."""
 
 _EXTERNAL_MISSING = "Task is an external data dependency and data does not exist (yet?)."
+
+if TYPE_CHECKING:
+    _Process = multiprocessing.Process
+else:
+
+    class _Process:
+        """Stands in for ``multiprocessing.Process`` until that is loaded."""
+
 
 # What multiprocessing.Process keeps in an instance from its constructor on.
 _PROCESS_STATE = frozenset(
@@ -59,8 +67,23 @@ def plain_explanation(expl: Any) -> Any:
     return expl
 
 
+def become_process() -> None:
+    """Make :class:`TaskProcess` a subclass of ``multiprocessing.Process``.
+
+    A pipeline that runs in one process never needs it, and loading multiprocessing would cost a command more
+    time than its task. So it is done as soon as there is a child, somebody asks for the class by its public
+    name, or multiprocessing is loaded anyway.
+    """
+    if _Process in TaskProcess.__bases__:
+        import multiprocessing
+
+        TaskProcess.__bases__ = (multiprocessing.Process,)
+
+
 def _revive(aliased: bool, inner: bytes) -> Any:
     """Make a task process in a child that was not forked."""
+    import pickle
+
     prepare_interpreter(aliased)
     kind, attributes = pickle.loads(inner)  # noqa: S301 - written by our own parent
     process = kind.__new__(kind)
@@ -89,7 +112,7 @@ class _Forwarding:
             setattr(task, task_name, None)
 
 
-class TaskProcess(multiprocessing.Process):
+class TaskProcess(_Process):
     """Runs one task once and puts the outcome on ``result_queue``.
 
     ``run()`` does it in the calling process, ``start()`` in a child. ``timeout_time`` is the Unix time from
@@ -121,8 +144,6 @@ class TaskProcess(multiprocessing.Process):
         check_complete_on_run: bool = False,
         task_completion_cache: MutableMapping[str, bool] | None = None,
     ) -> None:
-        # multiprocessing's own constructor runs when the first of its attributes is asked for (__getattr__):
-        # a task that runs in this process has no use for it.
         self.task = task
         self.worker_id = worker_id
         self.result_queue = result_queue
@@ -132,6 +153,8 @@ class TaskProcess(multiprocessing.Process):
         self.worker_timeout = worker_timeout
         self.timeout_time = time.time() + worker_timeout if worker_timeout else None
         self.use_multiprocessing = use_multiprocessing or self.timeout_time is not None
+        if self.use_multiprocessing or "multiprocessing" in sys.modules:
+            become_process()
         self.check_unfulfilled_deps = check_unfulfilled_deps
         self.check_complete_on_run = check_complete_on_run
         self.task_completion_cache = task_completion_cache
@@ -139,9 +162,15 @@ class TaskProcess(multiprocessing.Process):
         self.required_tasks: list[Task] | None = None
 
     def __getattr__(self, name: str) -> Any:
+        # multiprocessing's own constructor runs when the first of its attributes is asked for: a task that
+        # runs in this process has no use for it.
         if name in _PROCESS_STATE and "_popen" not in self.__dict__:
-            multiprocessing.Process.__init__(self)
+            become_process()
+            super().__init__()
             return self.__dict__[name]
+        if _Process in TaskProcess.__bases__ and not name.startswith("__"):
+            become_process()
+            return getattr(self, name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def check_complete(self, task: Task) -> bool:
@@ -306,6 +335,8 @@ class TaskProcess(multiprocessing.Process):
         fresh = cache.fresh if isinstance(cache, CompletionCache) else []
         if not fresh and not self.required_tasks:
             return b""
+        import pickle
+
         try:
             return pickle.dumps((fresh, self.required_tasks))
         except Exception:  # the worker makes tasks that cannot be pickled from their texts
@@ -313,6 +344,8 @@ class TaskProcess(multiprocessing.Process):
 
     def take_findings(self, findings: bytes) -> None:
         """Take in what the child found."""
+        import pickle
+
         try:
             fresh, self.required_tasks = pickle.loads(findings)  # noqa: S301 - written by our own child
         except (

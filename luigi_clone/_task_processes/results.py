@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pickle
 import queue
-import select
-import struct
 import time
 from collections import deque
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-_LENGTH = struct.Struct("!Q")
+if TYPE_CHECKING:
+    import select
+
+_HEAD = 8  # bytes that tell the length of a message
 _CHUNK = 1 << 16
+_POLLIN = 1  # select.POLLIN, everywhere
 
 
 class Waitable(Protocol):
@@ -43,7 +44,7 @@ class Sender(Waitable, Protocol):
 
 
 def _send(fd: int, payload: bytes) -> None:
-    data = memoryview(_LENGTH.pack(len(payload)) + payload)
+    data = memoryview(len(payload).to_bytes(_HEAD, "big") + payload)
     while data:
         data = data[os.write(fd, data) :]
 
@@ -61,6 +62,8 @@ class ChildResults:
 
     def put(self, result: Any, block: bool = True, timeout: float | None = None) -> None:
         """Send one result to the worker, and what else the process has found out."""
+        import pickle
+
         try:
             payload = pickle.dumps(result, pickle.HIGHEST_PROTOCOL)
         except Exception as error:  # pickling runs user code
@@ -93,10 +96,10 @@ class _Channel:
     def read(self) -> bytes | None:
         """Return a complete message, or ``None`` when more must come; raise ``EOFError`` at the end."""
         while True:
-            if len(self.buffer) >= _LENGTH.size:
-                end = _LENGTH.size + _LENGTH.unpack_from(self.buffer)[0]
+            if len(self.buffer) >= _HEAD:
+                end = _HEAD + int.from_bytes(self.buffer[:_HEAD], "big")
                 if len(self.buffer) >= end:
-                    return bytes(self.buffer[_LENGTH.size : end])
+                    return bytes(self.buffer[_HEAD:end])
             try:
                 chunk = os.read(self.fd, _CHUNK)
             except BlockingIOError:
@@ -217,7 +220,7 @@ class ResultQueue:
             os.close(writer)
         os.set_blocking(reader, False)
         self._channels[reader] = _Channel(reader, process)
-        self._poller().register(reader, select.POLLIN)
+        self._poller().register(reader, _POLLIN)
 
     def drain(self, process: Waitable) -> None:
         """Take in what an ended ``process`` left in its pipe."""
@@ -239,7 +242,7 @@ class ResultQueue:
             import multiprocessing
 
             self._shared = multiprocessing.SimpleQueue()
-            self._poller().register(self._shared._reader.fileno(), select.POLLIN)
+            self._poller().register(self._shared._reader.fileno(), _POLLIN)
 
     def watch(self, process: Any) -> None:
         """Notice the end of a process that others made, if it has something to wait for."""
@@ -247,15 +250,17 @@ class ResultQueue:
         if sentinel is not None:
             fd = sentinel if isinstance(sentinel, int) else sentinel.fileno()
             self._foreign[fd] = process
-            self._poller().register(fd, select.POLLIN)
+            self._poller().register(fd, _POLLIN)
 
     def _poller(self) -> select.poll:
         if self._poll is None:
+            import select
+
             self._poll = select.poll()
             self._wake = os.pipe()
             os.set_blocking(self._wake[0], False)
             os.set_blocking(self._wake[1], False)
-            self._poll.register(self._wake[0], select.POLLIN)
+            self._poll.register(self._wake[0], _POLLIN)
         return self._poll
 
     def _collect(self, deadline: float | None) -> None:
@@ -302,6 +307,8 @@ class ResultQueue:
             _await_end(channel.process)
             return True
         if message is not None:
+            import pickle
+
             self._drop(channel)
             result, findings = pickle.loads(message)  # noqa: S301 - written by our own child
             self._items.append(pickle.loads(result))  # noqa: S301

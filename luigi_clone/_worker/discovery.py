@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import pickle
 import queue
 import traceback
 from collections.abc import Callable, MutableMapping, Sequence
@@ -52,6 +51,8 @@ Answer = tuple[Any, dict[str, Any]]
 
 def _answer(task: Task) -> Answer:
     """Ask a task in a process of the pool."""
+    import pickle
+
     before = dict(task.__dict__)
     is_complete: bool | TracebackWrapper
     try:
@@ -69,6 +70,8 @@ def _answer(task: Task) -> Answer:
 
 def unpicklable_attribute(task: Task) -> str:
     """Say which attribute keeps ``task`` from being pickled."""
+    import pickle
+
     for name, value in task.__dict__.items():
         try:
             pickle.dumps(value)
@@ -122,6 +125,8 @@ class CompletionPool:
 
 
 def _cannot_ask(task: Task, error: BaseException) -> str:
+    import pickle
+
     try:
         pickle.dumps(task)
     except Exception:  # pickling runs user code
