@@ -25,3 +25,6 @@ autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_default_options = {"members": True, "show-inheritance": True}
 python_use_unqualified_type_names = True
+
+# short names in annotations: there are tasks (of pipelines) and tasks (records of the scheduler)
+suppress_warnings = ["ref.python"]

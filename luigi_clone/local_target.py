@@ -21,7 +21,7 @@ from luigi_clone.target import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from luigi_clone.format import Format
 
@@ -65,10 +65,6 @@ class atomic_file(AtomicLocalFile):  # noqa: N801 - Luigi's name
         temporaries.forget(self.tmp_path)
         if self.fsync:
             durability.sync_directory(os.path.dirname(self.path))
-
-
-class DestinationExists(FileAlreadyExists, RuntimeError):  # noqa: N818 - named as its base is
-    """The destination of a copy or move exists; of both kinds that Luigi raises for this."""
 
 
 class LocalFileSystem(FileSystem):
@@ -127,11 +123,14 @@ class LocalFileSystem(FileSystem):
             os.remove(path)
 
     def copy(self, old_path: str, new_path: str, raise_if_exists: bool = False) -> None:
-        """Copy content and mode bits of a file; the parent directory is created."""
+        """Copy content and mode bits of a file; the parent directory is created.
+
+        With ``raise_if_exists`` an existing destination is a RuntimeError.
+        """
         import shutil
 
         if raise_if_exists and os.path.exists(new_path):
-            raise DestinationExists(f"Destination exists: {new_path}")
+            raise RuntimeError(f"Destination exists: {new_path}")
         self._make_parent(new_path)
         shutil.copy(old_path, new_path)
 
@@ -143,31 +142,27 @@ class LocalFileSystem(FileSystem):
         destination first.
         """
         if raise_if_exists and os.path.exists(new_path):
-            raise DestinationExists(f"Destination exists: {new_path}")
+            raise FileAlreadyExists(f"Destination exists: {new_path}")
         self._make_parent(new_path)
+        if not raise_if_exists:
+            self._move_anywhere(os.replace, old_path, new_path, replace=True)
+            return
         try:
-            if raise_if_exists:
-                renaming.rename_exclusively(old_path, new_path)
-            else:
-                os.replace(old_path, new_path)
+            self._move_anywhere(renaming.rename_exclusively, old_path, new_path, replace=False)
         except FileExistsError as error:
-            if raise_if_exists and renaming.rename_over_dangling_link(old_path, new_path):
-                return
-            if raise_if_exists:
-                raise DestinationExists(f"Destination exists: {new_path}") from error
-            raise
+            if not renaming.rename_over_dangling_link(old_path, new_path):
+                raise FileAlreadyExists(f"Destination exists: {new_path}") from error
+
+    @staticmethod
+    def _move_anywhere(
+        rename: Callable[[str, str], None], old_path: str, new_path: str, *, replace: bool
+    ) -> None:
+        try:
+            rename(old_path, new_path)
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            self._move_across_disks(old_path, new_path, raise_if_exists)
-
-    def _move_across_disks(self, old_path: str, new_path: str, raise_if_exists: bool) -> None:
-        try:
-            renaming.move_across_disks(old_path, new_path, replace=not raise_if_exists)
-        except FileExistsError as error:
-            if raise_if_exists:
-                raise DestinationExists(f"Destination exists: {new_path}") from error
-            raise
+            renaming.move_across_disks(old_path, new_path, replace=replace)
 
     def rename_dont_move(self, path: str, dest: str) -> None:
         """Rename to exactly ``dest`` in one step; FileAlreadyExists if anything is there."""

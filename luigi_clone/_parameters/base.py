@@ -142,7 +142,11 @@ class ParameterMeta(abc.ABCMeta):
         """Create the class; those of this package name the module that users import them from."""
         if namespace.get("__module__", "").startswith(f"{__package__}."):
             namespace["__module__"] = PUBLIC_MODULE
-        return super().__new__(mcs, name, bases, namespace, **kwargs)
+        cls = super().__new__(mcs, name, bases, namespace, **kwargs)
+        if cls.__abstractmethods__ and not any(map(_is_abstract_base, cls.__mro__)):
+            # Only who derives from abc.ABC asks that abstract methods keep the class from being used.
+            type.__setattr__(cls, "__abstractmethods__", frozenset())
+        return cls
 
     def __setattr__(cls, name: str, value: Any) -> None:
         super().__setattr__(name, value)
@@ -151,6 +155,10 @@ class ParameterMeta(abc.ABCMeta):
     def __delattr__(cls, name: str) -> None:
         super().__delattr__(name)
         RESOLUTION.bump()
+
+
+def _is_abstract_base(cls: type) -> bool:
+    return isinstance(cls, abc.ABCMeta) and not isinstance(cls, ParameterMeta)
 
 
 class Parameter(Generic[T], metaclass=ParameterMeta):

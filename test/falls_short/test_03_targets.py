@@ -239,15 +239,6 @@ def test_03_08_remove_takes_skip_trash():
     assert os.listdir() == []
 
 
-def test_03_08_copy_and_move_tell_an_existing_destination_alike():
-    for name in "ab":
-        open(name, "w").close()
-    for method in (LocalFileSystem().copy, LocalFileSystem().move):
-        for kind in (luigi.target.FileAlreadyExists, RuntimeError):
-            with pytest.raises(kind):
-                method("a", "b", raise_if_exists=True)
-
-
 # ---- 9 compression
 
 

@@ -197,6 +197,22 @@ def test_a_parameter_class_can_be_abstract():
     with pytest.raises(TypeError):
         Base()
 
+    class Unbound(luigi.Parameter):
+        @abc.abstractmethod
+        def more(self): ...
+
+    Unbound()
+
+    class Derived(Base):
+        def parse(self, x):
+            return x
+
+        @abc.abstractmethod
+        def more(self): ...
+
+    with pytest.raises(TypeError):
+        Derived()
+
 
 # ---- where the value comes from
 

@@ -94,13 +94,15 @@ def test_copy_keeps_content_and_mode():
     assert stat.S_IMODE(os.stat("new/b").st_mode) == 0o640
 
 
-@pytest.mark.parametrize("kind", [RuntimeError, FileAlreadyExists])
-@pytest.mark.parametrize("method", ["copy", "move", "rename"])
-def test_an_existing_destination_is_told_alike(method, kind):
+@pytest.mark.parametrize(
+    ("method", "kind"), [("copy", RuntimeError), ("move", FileAlreadyExists), ("rename", FileAlreadyExists)]
+)
+def test_an_existing_destination_is_told(method, kind):
     Path("a").write_text("a")
     Path("b").write_text("b")
-    with pytest.raises(kind, match=r"^Destination exists: b$"):
+    with pytest.raises(kind, match=r"^Destination exists: b$") as raised:
         getattr(FS, method)("a", "b", raise_if_exists=True)
+    assert raised.type is kind
     assert Path("b").read_text() == "b"
     getattr(FS, method)("a", "b")
     assert Path("b").read_text() == "a"
