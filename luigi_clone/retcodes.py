@@ -9,13 +9,18 @@ from typing import NoReturn
 from luigi_clone import execution_summary, interface
 from luigi_clone.cmdline_parser import CmdlineParser, misuse
 from luigi_clone.configuration import get_config
-from luigi_clone.parameter import IntParameter
+from luigi_clone.parameter import BoolParameter, IntParameter
 from luigi_clone.setup_logging import InterfaceLogging
 from luigi_clone.task import Config
 
 
 class retcode(Config):  # noqa: N801 -- the name of the configuration section
-    """The exit codes.  All but ``unhandled_exception`` are 0 unless configured."""
+    """The exit codes.
+
+    All but ``unhandled_exception`` are 0 unless they are set, so that a failed task alone does not make the
+    command fail.  With ``recommended``, which is this engine's own, the codes that are not set are those that
+    Luigi's documentation recommends.
+    """
 
     unhandled_exception = IntParameter(default=4, description="For internal luigi errors.")
     missing_data = IntParameter(
@@ -30,7 +35,26 @@ class retcode(Config):  # noqa: N801 -- the name of the configuration section
     not_run = IntParameter(
         default=0, description="For when a task is not granted run permission by the scheduler."
     )
+    recommended = BoolParameter(
+        default=False, description="Use the recommended codes (10 to 40) where no other code is set."
+    )
 
+    def code(self, name: str) -> int:
+        """Return the exit code for one kind of ending."""
+        code: int = getattr(self, name)
+        if self.recommended and code == type(self).__dict__[name]._default:
+            return _RECOMMENDED[name]
+        return code
+
+
+_RECOMMENDED = {
+    "already_running": 10,
+    "missing_data": 20,
+    "not_run": 25,
+    "task_failed": 30,
+    "scheduling_error": 35,
+    "unhandled_exception": 40,
+}
 
 _CODE_OF_CATEGORY = {
     "still_pending_ext": "missing_data",
@@ -59,22 +83,20 @@ def run_with_retcodes(argv: list[str]) -> NoReturn:
     try:
         worker = interface._run(argv).worker
     except interface.PidLockAlreadyTakenExit:
-        sys.exit(codes.already_running)
+        sys.exit(codes.code("already_running"))
     except Exception as error:
         _log_uncaught(logger, error)
-        sys.exit(codes.unhandled_exception)
+        sys.exit(codes.code("unhandled_exception"))
 
     with CmdlineParser.global_instance(argv):
         categories = execution_summary._summary_dict(worker)
         root_task = execution_summary._root_task(worker)
-    applicable = [
-        getattr(codes, name) for category, name in _CODE_OF_CATEGORY.items() if categories[category]
-    ]
+    applicable = [codes.code(name) for category, name in _CODE_OF_CATEGORY.items() if categories[category]]
     greatest = max(applicable, default=0)
     if greatest == 0 and not (
         root_task in categories["completed"] or root_task in categories["already_done"]
     ):
-        sys.exit(codes.not_run)
+        sys.exit(codes.code("not_run"))
     sys.exit(greatest)
 
 

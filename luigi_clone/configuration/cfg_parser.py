@@ -120,6 +120,13 @@ class CombinedInterpolation(Interpolation):
         return value
 
 
+def _is_of_type(default: Any, expected: type[Any]) -> bool:
+    """Tell whether a default may stand for a value of a type; an integer may stand for a float."""
+    if expected is float and isinstance(default, int):
+        return not isinstance(default, bool)
+    return default is None or isinstance(default, expected)
+
+
 class LuigiConfigParser(BaseParser, ConfigParser):
     """A ``ConfigParser`` with defaults, environment variables, and names in either spelling.
 
@@ -230,9 +237,9 @@ class LuigiConfigParser(BaseParser, ConfigParser):
         try:
             text = self.get(section, option, **kwargs)
         except (NoSectionError, NoOptionError):
-            if default is self.NO_DEFAULT or (default is not None and not isinstance(default, expected)):
+            if default is self.NO_DEFAULT or not _is_of_type(default, expected):
                 raise
-            return default
+            return float(default) if expected is float and default is not None else default
         # What comes from fallback= need not be text.
         return convert(text) if isinstance(text, str) else text
 

@@ -120,7 +120,9 @@ def test_typed_getters(filled):
         filled.getboolean("s", "text")
 
 
-@pytest.mark.parametrize(("getter", "default"), [("getint", "3"), ("getfloat", 3), ("getboolean", 1)])
+@pytest.mark.parametrize(
+    ("getter", "default"), [("getint", "3"), ("getfloat", "3"), ("getfloat", True), ("getboolean", 1)]
+)
 def test_a_default_of_another_type_raises_on_a_miss(filled, getter, default):
     with pytest.raises(configparser.NoOptionError):
         getattr(filled, getter)("s", "nope", default)
