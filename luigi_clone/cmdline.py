@@ -15,10 +15,13 @@ def luigi_run(argv: Sequence[str] = tuple(sys.argv[1:])) -> None:
 
     Programs that say ``import luigi`` get this package, whether or not Luigi is installed as well.
     """
-    from luigi_clone import alias
+    from luigi_clone._startup import few_collections
 
-    alias.install()
-    from luigi_clone.retcodes import run_with_retcodes
+    with few_collections():
+        from luigi_clone import alias
+
+        alias.install()
+        from luigi_clone.retcodes import run_with_retcodes
 
     run_with_retcodes(list(argv))
 

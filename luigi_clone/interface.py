@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from luigi_clone import lock, parameter, task
+from luigi_clone._startup import few_collections
 from luigi_clone.cmdline_parser import CmdlineParser, note_misuse
 from luigi_clone.configuration import get_config
 from luigi_clone.setup_logging import InterfaceLogging
@@ -156,12 +157,13 @@ def _schedule_and_run(
     with ExitStack() as undo:
         if not options.no_lock:
             _take_lock(options, undo)
-        scheduler = _create_scheduler(options, factory)
-        if hasattr(scheduler, "close"):
-            undo.callback(scheduler.close)
-        worker: Any = factory.create_worker(
-            scheduler=scheduler, worker_processes=options.workers, assistant=options.assistant
-        )
+        with few_collections():  # this is where scheduler and worker are imported
+            scheduler = _create_scheduler(options, factory)
+            if hasattr(scheduler, "close"):
+                undo.callback(scheduler.close)
+            worker: Any = factory.create_worker(
+                scheduler=scheduler, worker_processes=options.workers, assistant=options.assistant
+            )
         success = True
         with worker:
             for each in tasks:

@@ -7,6 +7,7 @@ import sys
 from typing import NoReturn
 
 from luigi_clone import execution_summary, interface
+from luigi_clone._startup import few_collections
 from luigi_clone.cmdline_parser import CmdlineParser, misuse
 from luigi_clone.configuration import get_config
 from luigi_clone.parameter import BoolParameter, IntParameter
@@ -73,9 +74,10 @@ def run_with_retcodes(argv: list[str]) -> NoReturn:
     """
     logger = logging.getLogger("luigi-interface")
     try:
-        get_config()
-        with CmdlineParser.global_instance(argv):
-            codes = retcode()
+        with few_collections():
+            get_config()
+            with CmdlineParser.global_instance(argv):
+                codes = retcode()
     except Exception as error:
         if not _is_misuse(error):
             raise

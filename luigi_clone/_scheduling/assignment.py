@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from hashlib import md5
 from typing import Any
 
 from luigi_clone._scheduling import arguments
@@ -123,6 +122,8 @@ class Assignment(Registration):
         for name in batched_args:
             params[name] = [task.params[name] for task in chosen]
         ids = [task.id for task in chosen]
+        from hashlib import md5  # here, because loading OpenSSL takes longer than all of this package
+
         batch_id = md5("|".join(ids).encode("utf-8"), usedforsecurity=False).hexdigest()
         for task in chosen:
             if task.remove is not None:
