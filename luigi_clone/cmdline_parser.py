@@ -19,7 +19,7 @@ from luigi_clone._parameters.errors import MissingParameterException
 from luigi_clone.task_register import Register, TaskClassException
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser
+    from argparse import Action, ArgumentParser
 
 __all__ = ["CmdlineParser"]
 
@@ -192,15 +192,19 @@ class CmdlineParser:
     # -- the whole grammar ------------------------------------------------------------------------
 
     def _parse_thoroughly(self, arguments: list[str]) -> Any:
-        loading = _lenient(self._build_parser())
-        known, _ = loading.parse_known_args(_with_unique_flags(loading, arguments))
-        self._attempt_load_module(known)
-
-        finding = _lenient(self._build_parser())
-        known, _ = finding.parse_known_args(_with_unique_flags(finding, arguments))
-        root = known.root_task
-
-        parser = self._build_parser(root_task=root, help_all=bool(known.core_help_all))
+        finding = _LenientReading(self._build_parser(), arguments)
+        module = finding.value_of("core_module")
+        if module:
+            self._attempt_load_module(KnownArguments(core_module=module))
+            finding = _LenientReading(self._build_parser(), arguments)
+        root = finding.positional
+        parser = self._build_parser(root_task=root)
+        reading = _LenientReading(parser, arguments)
+        known = KnownArguments(
+            core_help=reading.value_of("core_help"), core_help_all=reading.value_of("core_help_all")
+        )
+        if known.core_help_all:
+            parser = self._build_parser(root_task=root, help_all=True)
         self._possibly_exit_with_help(parser, known)
         if not root:
             _exit_without_task()
@@ -366,26 +370,64 @@ def _escaped(description: str | None) -> str | None:
     return re.sub(expanded, lambda match: "%%" if match[0] == "%" else match[0], description)
 
 
-def _lenient(parser: ArgumentParser) -> ArgumentParser:
-    """Make a parser take abbreviations it does not know for flags that are still to come."""
-    parser.allow_abbrev = False
-    return parser
+class _LenientReading:
+    """What a parser makes of a line while some of the flags in it are still unknown.
 
+    A flag that is not known is passed over; an abbreviation is taken for a flag when it fits no other.
+    Faults with flags that are known and spelt out end in ``argparse``'s error, as they do on Luigi.
+    """
 
-def _with_unique_flags(parser: ArgumentParser, arguments: list[str]) -> list[str]:
-    """Spell out the abbreviations that fit one flag only."""
-    known = parser._option_string_actions
-    spelt_out: list[str] = []
-    for position, argument in enumerate(arguments):
-        if argument == "--":
-            return spelt_out + arguments[position:]
+    def __init__(self, parser: ArgumentParser, arguments: list[str]) -> None:
+        self._known = parser._option_string_actions
+        self._values: dict[str, Any] = {}
+        self.positional: str | None = None
+        """The first argument that is no flag and no flag's value."""
+
+        parser.allow_abbrev = False
+        parser.parse_known_args(arguments)
+        parser.allow_abbrev = True
+        position = 0
+        while position < len(arguments):
+            if arguments[position] == "--":
+                self.positional = self.positional or next(iter(arguments[position + 1 :]), None)
+                break
+            position += self._read(arguments[position], arguments[position + 1 : position + 2])
+
+    def value_of(self, dest: str) -> Any:
+        """Return what a flag was given, ``None`` when it is not there."""
+        return self._values.get(dest)
+
+    def _read(self, argument: str, following: list[str]) -> int:
+        if not _looks_like_a_flag(argument):
+            if self.positional is None:
+                self.positional = argument
+            return 1
         name, equals, value = argument.partition("=")
-        if name.startswith("--") and name not in known:
-            fitting = [flag for flag in known if flag.startswith(name)]
-            if len(fitting) == 1:
-                argument = fitting[0] + equals + value
-        spelt_out.append(argument)
-    return spelt_out
+        action = self._action(name)
+        if action is None:
+            return 1
+        if equals or action.nargs == 0:
+            self._values[action.dest] = value if equals else action.const
+            return 1
+        if following and not _looks_like_a_flag(following[0]):
+            self._values[action.dest] = following[0]
+            return 2
+        self._values[action.dest] = action.const
+        return 1
+
+    def _action(self, name: str) -> Action | None:
+        if name in self._known:
+            return self._known[name]
+        fitting = [flag for flag in self._known if flag.startswith(name)] if name.startswith("--") else []
+        return self._known[fitting[0]] if len(fitting) == 1 else None
+
+
+def _looks_like_a_flag(argument: str) -> bool:
+    """Tell what ``argparse`` takes for a flag: negative numbers and what has spaces are values."""
+    if not argument.startswith("-") or argument == "-" or " " in argument:
+        return False
+    number = argument[1:]
+    return not (number.isdecimal() or number.replace(".", "", 1).isdecimal())
 
 
 # -- reading a line in which every flag is spelt out ----------------------------------------------

@@ -23,7 +23,7 @@ def check_pid(pidfile: str | None) -> int:
     if not pidfile:
         return 0
     try:
-        with open(pidfile, encoding="ascii") as source:
+        with open(pidfile, encoding="utf-8") as source:
             pid = int(source.read().strip())
     except (OSError, ValueError):
         return 0
@@ -45,7 +45,7 @@ def write_pid(pidfile: str) -> None:
     if directory:
         os.makedirs(directory, exist_ok=True)
     unfinished = f"{pidfile}.{os.getpid()}"
-    with open(unfinished, "w", encoding="ascii") as target:
+    with open(unfinished, "w", encoding="utf-8") as target:
         target.write(str(os.getpid()))
     os.replace(unfinished, pidfile)
 
