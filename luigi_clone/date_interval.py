@@ -149,8 +149,8 @@ class Week(DateInterval):
         datetime.date(y, 1, 1)  # says what is wrong with the year
         try:
             monday = datetime.date.fromisocalendar(y, w, 1)
-        except (ValueError, TypeError) as error:
-            raise ValueError("Invalid week") from error
+        except (ValueError, TypeError):
+            raise ValueError("Invalid week") from None
         super().__init__(monday, monday + datetime.timedelta(days=7))
 
     def to_string(self) -> str:

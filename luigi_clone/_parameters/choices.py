@@ -53,7 +53,7 @@ class EnumParameter(Parameter[EnumParameterType]):
         try:
             return self._enum[s]
         except KeyError:
-            raise ValueError("Invalid enum value - could not be parsed") from None
+            raise ValueError("Invalid enum value - could not be parsed")  # noqa: B904 - chained as Luigi's
 
     def serialize(self, e: Any) -> str:
         """Return the member's name."""
@@ -92,7 +92,8 @@ class EnumListParameter(Parameter[tuple[EnumParameterType, ...]]):
         try:
             return self._enum[name]
         except KeyError:
-            raise ValueError(f'Invalid enum value "{name}" index {index} - could not be parsed') from None
+            message = f'Invalid enum value "{name}" index {index} - could not be parsed'
+            raise ValueError(message)  # noqa: B904 - chained as Luigi's
 
     def serialize(self, enum_values: Any) -> str:
         """Return the members' names, with commas between."""
