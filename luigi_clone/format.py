@@ -8,8 +8,13 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
-from luigi_clone._formats.newlines import NewlineWrapper
-from luigi_clone._formats.wrappers import BaseWrapper, FileWrapper, MixedUnicodeBytesWrapper, TextWrapper
+from luigi_clone._formats.wrappers import (
+    BaseWrapper,
+    FileWrapper,
+    MixedUnicodeBytesWrapper,
+    NewlineWrapper,
+    TextWrapper,
+)
 
 if TYPE_CHECKING:
     from luigi_clone._formats.pipes import InputPipeProcessWrapper, OutputPipeProcessWrapper

@@ -9,7 +9,7 @@ import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from luigi_clone._local_storage import durability, renaming, temporaries
+from luigi_clone._local_storage import durability, temporaries
 from luigi_clone.format import FileWrapper, get_default_format
 from luigi_clone.target import (
     AtomicLocalFile,
@@ -88,7 +88,7 @@ class LocalFileSystem(FileSystem):
         if self.exists(path):
             self._accept_existing(path, raise_if_exists)
             return
-        parent = renaming.parent_of(path)
+        parent = durability.parent_of(path)
         if parent and not os.path.exists(parent):
             if not parents:
                 raise MissingParentDirectory
@@ -147,6 +147,8 @@ class LocalFileSystem(FileSystem):
         if not raise_if_exists:
             self._move_anywhere(os.replace, old_path, new_path, replace=True)
             return
+        from luigi_clone._local_storage import renaming
+
         try:
             self._move_anywhere(renaming.rename_exclusively, old_path, new_path, replace=False)
         except FileExistsError as error:
@@ -162,6 +164,8 @@ class LocalFileSystem(FileSystem):
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
+            from luigi_clone._local_storage import renaming
+
             renaming.move_across_disks(old_path, new_path, replace=replace)
 
     def rename_dont_move(self, path: str, dest: str) -> None:
@@ -169,7 +173,7 @@ class LocalFileSystem(FileSystem):
         self.move(path, dest, raise_if_exists=True)
 
     def _make_parent(self, path: str) -> None:
-        parent = renaming.parent_of(path)
+        parent = durability.parent_of(path)
         if parent and not os.path.exists(parent):
             self.mkdir(parent)
 
@@ -283,7 +287,7 @@ class LocalTarget(FileSystemTarget):
             durability.sync_tree(temporary)
         super()._publish_temporary(temporary)
         if durable:
-            durability.sync_directory(renaming.parent_of(self.path))
+            durability.sync_directory(durability.parent_of(self.path))
 
     def move(self, new_path: str, raise_if_exists: bool = False) -> None:
         """Move the file; the target keeps its path."""

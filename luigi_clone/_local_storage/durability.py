@@ -79,6 +79,11 @@ def _sync_file(path: str) -> None:
         os.close(descriptor)
 
 
+def parent_of(path: str) -> str:
+    """Return the directory part of ``path``, whose trailing slashes do not count."""
+    return os.path.dirname(path.rstrip("/"))
+
+
 def make_directories(path: str, *, durable: bool) -> None:
     """Create ``path`` and its missing parents, tolerating another process that does the same.
 
@@ -89,7 +94,7 @@ def make_directories(path: str, *, durable: bool) -> None:
     missing = path
     created_in: list[str] = []
     while durable and missing and not os.path.isdir(missing):
-        parent = os.path.dirname(missing.rstrip("/"))
+        parent = parent_of(missing)
         created_in.append(parent)
         if parent == missing:
             break

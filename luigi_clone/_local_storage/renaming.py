@@ -44,10 +44,10 @@ def rename_exclusively(source: str, destination: str) -> None:
 def rename_over_dangling_link(source: str, destination: str) -> bool:
     """Replace the link ``destination`` if what it points to is missing; tell whether that was so.
 
-    Such a link does not exist for those who follow links, but no exclusive rename gets past it: all come here,
-    one after the other.
+    Such a link does not exist for those who follow links, but no exclusive rename gets past it: all come
+    here, one after the other.
     """
-    with _locked(parent_of(destination)):
+    with _locked(durability.parent_of(destination)):
         bare = destination.rstrip("/")
         if os.path.exists(bare) or not os.path.islink(bare):
             return False
@@ -107,7 +107,7 @@ def _rename_without_system_call(source: str, destination: str) -> None:
         else:
             os.unlink(source)
             return
-    with _locked(parent_of(destination)):
+    with _locked(durability.parent_of(destination)):
         if os.path.lexists(destination.rstrip("/")):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), source, None, destination)
         try:
@@ -132,11 +132,6 @@ def _locked(directory: str) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def parent_of(path: str) -> str:
-    """Return the directory part of ``path``, whose trailing slashes do not count."""
-    return os.path.dirname(path.rstrip("/"))
 
 
 def _census(path: str) -> list[tuple[str, int]]:
@@ -176,7 +171,7 @@ def move_across_disks(source: str, destination: str, *, replace: bool) -> None:
     except BaseException:
         temporaries.remove_any(copy)
         raise
-    durability.sync_directory(parent_of(bare_destination))
+    durability.sync_directory(durability.parent_of(bare_destination))
     if is_tree:
         shutil.rmtree(bare_source)
     else:
