@@ -478,7 +478,7 @@ def shown_value(param: Parameter[Any], value: Any) -> str:
 
 
 def looks_up_as_defined(param: Parameter[Any]) -> bool:
-    """Tell whether the sources of ``param`` are asked as this package defines it, whatever is made of texts."""
+    """Tell whether ``param`` looks its sources up as this package defines it, however it reads texts."""
     cls, own = type(param), vars(param)
     return all(name not in own and _is_own_function(getattr(cls, name)) for name in _LOOK_UP_METHODS)
 

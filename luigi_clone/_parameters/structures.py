@@ -219,5 +219,5 @@ class TupleParameter(ListParameter[ListT]):
             # The same list, except that Python reads JSON's escapes of rare characters as something else.
             return tuple(elements)
         if isinstance(result, str):
-            raise ValueError("Parsed result cannot be a string")  # noqa: TRY004 - what Luigi raises
+            raise ValueError("Parsed result cannot be a string")
         return tuple(result)
