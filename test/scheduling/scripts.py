@@ -47,7 +47,9 @@ def _step(
             "current_tasks": current,
         }
     if kind == "end":
-        new_deps = [rng.choice(TASKS)] if rng.random() < 0.1 else []
+        # no cycles: what a walk through one yields depends on where it begins
+        later = TASKS[TASKS.index(task) + 1 :]
+        new_deps = [rng.choice(later)] if later and rng.random() < 0.15 else []
         status = "PENDING" if new_deps else rng.choice(["DONE", "DONE", "FAILED"])
         return "add_task", {
             **_registration(rng, worker, task, singly_new),
