@@ -76,7 +76,7 @@ def getpaths(struct: Any) -> Any:
     message = f"Cannot map {struct} to Task/dict/list"
     if isinstance(struct, str) and struct:
         # each letter of a text is a text again, without end
-        raise Exception(message)  # noqa: TRY002, TRY004 - Luigi's
+        raise Exception(message)  # noqa: TRY002 - Luigi's
     try:
         items = iter(struct)
     except TypeError:
