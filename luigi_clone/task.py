@@ -658,11 +658,7 @@ def _all_complete(root: Task) -> bool:
 
 
 def _asks_its_requirements(task: Any) -> bool:
-    return (
-        isinstance(task, WrapperTask)
-        and type(task).complete is WrapperTask.complete
-        and "complete" not in task.__dict__
-    )
+    return getattr(type(task), "complete", None) is WrapperTask.complete and "complete" not in task.__dict__
 
 
 class Config(Task):

@@ -86,20 +86,35 @@ def getpaths(struct: Any) -> Any:
 
 def flatten(struct: Any) -> list[Any]:
     """Return the items of any nesting of dicts and iterables as a list; a single item as a list of one."""
-    if struct is None:
-        return []
-    if isinstance(struct, dict):
-        return [item for value in struct.values() for item in flatten(value)]
-    if isinstance(struct, str):
-        return [struct]
     kind = type(struct)
     if getattr(kind, "__iter__", None) is None and getattr(kind, "__getitem__", None) is None:
-        return [struct]
+        return [] if struct is None else [struct]
+    flat: list[Any] = []
+    _flatten_into(flat, struct, set())
+    return flat
+
+
+def _flatten_into(flat: list[Any], struct: Any, leaves: set[type]) -> None:
+    """Append the items of ``struct``; ``leaves`` are types of which it is known that they hold no items."""
+    if isinstance(struct, str):
+        flat.append(struct)
+        return
     try:
-        items = iter(struct)
+        items = iter(struct.values() if isinstance(struct, dict) else struct)
     except TypeError:
-        return [struct]
-    return [item for value in items for item in flatten(value)]
+        flat.append(struct)
+        return
+    for item in items:
+        kind = type(item)
+        if kind in leaves:
+            flat.append(item)
+        elif item is None:
+            continue
+        elif getattr(kind, "__iter__", None) is None and getattr(kind, "__getitem__", None) is None:
+            leaves.add(kind)
+            flat.append(item)
+        else:
+            _flatten_into(flat, item, leaves)
 
 
 def flatten_output(task: Any) -> list[Any]:
