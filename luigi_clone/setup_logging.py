@@ -116,22 +116,76 @@ class _PlainFormatter(logging.Formatter):
 
 
 class _LineHandler(_TextHandler):
-    """Writes whole lines, and leaves it to a stream that flushes after each line to do so.
-
-    A run at the default level logs nine lines a task, which is most of its cost.
-    """
+    """Writes whole lines, and leaves it to a stream that flushes after each line to do so."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record."""
         try:
-            stream = self.stream
-            stream.write(self.format(record) + self.terminator)
-            if not getattr(stream, "line_buffering", False):
-                self.flush()
+            self.write_line(self.format(record))
         except RecursionError:
             raise
         except Exception:  # a failure to log is reported, not raised: the rule of logging itself
             self.handleError(record)
+
+    def write_line(self, line: str) -> None:
+        """Write one line and see to it that it arrives."""
+        stream = self.stream
+        stream.write(line + self.terminator)
+        if not getattr(stream, "line_buffering", False):
+            self.flush()
+
+
+class _InterfaceLogger(logging.Logger):
+    """Formats a line at once when nothing but the default handler would look at its record.
+
+    A run at the default level logs eight lines a task, and the record, with the walk up the stack for the
+    line number that the default format does not show, would be most of their cost.  With any other handler,
+    filter, formatter, record factory or patch of :mod:`logging` in place, everything goes its usual way.
+    """
+
+    def _log(self, level: int, msg: object, args: Any, *others: Any, **options: Any) -> None:
+        if level < logging.WARNING and not others and not options:
+            handler = self._only_handler()
+            if handler is not None and handler.level <= level and _is_plain(msg, args):
+                try:
+                    with handler.lock:  # type: ignore[union-attr]
+                        handler.write_line(f"{logging.getLevelName(level)}: {msg % args if args else msg}")
+                except Exception:  # noqa: S110 -- the usual way reports it
+                    pass
+                else:
+                    return
+        if not others:
+            options["stacklevel"] = options.get("stacklevel", 1) + 1  # this method is one level more
+        super()._log(level, msg, args, *others, **options)
+
+    def _only_handler(self) -> _LineHandler | None:
+        """Return the default handler if it is all that a record would meet."""
+        handlers = self.handlers
+        if len(handlers) != 1 or self.filters:
+            return None
+        handler = handlers[0]
+        if type(handler) is not _LineHandler or type(handler.formatter) is not _PlainFormatter:
+            return None
+        above = self.parent if self.propagate else None
+        if handler.filters or (above is not None and (above.handlers or above.parent is not None)):
+            return None
+        return handler if _is_logging_itself() else None
+
+
+def _is_logging_itself() -> bool:
+    """Tell whether nobody has put something between a logger and its handlers, as error trackers do."""
+    logger = logging.Logger
+    own = logging.__dict__
+    return (
+        logging.getLogRecordFactory() is logging.LogRecord
+        and logger.callHandlers.__globals__ is own
+        and logger.handle.__globals__ is own
+        and logger.makeRecord.__globals__ is own
+    )
+
+
+def _is_plain(msg: object, args: Any) -> bool:
+    return type(msg) is str and (len(args) != 1 or type(args[0]) in (str, int))
 
 
 class DaemonLogging(BaseLogging):
@@ -193,4 +247,6 @@ class InterfaceLogging(BaseLogging):
         handler.setLevel(level)
         handler.setFormatter(_PlainFormatter("%(levelname)s: %(message)s"))
         logger.addHandler(handler)
+        if type(logger) is logging.Logger:
+            logger.__class__ = _InterfaceLogger
         return True

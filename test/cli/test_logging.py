@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import sys
@@ -200,3 +201,152 @@ def test_a_default_that_a_program_puts_in_place_is_called(monkeypatch):
     )
     assert InterfaceLogging.setup(options(log_level="INFO"))
     assert seen == ["INFO"]
+
+
+class _Lines(logging.Handler):
+    def __init__(self):
+        super().__init__()
+        self.setFormatter(logging.Formatter("%(filename)s:%(funcName)s %(levelname)s %(message)s"))
+        self.lines = []
+
+    def emit(self, record):
+        self.lines.append(self.format(record))
+
+
+@pytest.fixture
+def stream():
+    return io.StringIO()
+
+
+@contextlib.contextmanager
+def interface(stream):
+    """Set logging up as in a process of its own: without the handlers that pytest gives to every logger."""
+    logger, root = logging.getLogger("luigi-interface"), logging.getLogger()
+    before = logger.handlers[:], root.handlers[:]
+    logger.handlers[:] = root.handlers[:] = []
+    with contextlib.redirect_stderr(stream):
+        InterfaceLogging.setup(options())
+    try:
+        yield logger
+    finally:
+        logger.handlers[:], root.handlers[:] = before
+
+
+MESSAGES = [
+    ("plain", ()),
+    ("%s and %d", ("a", 2)),
+    ("100%", ()),
+    ("one %s", ("x",)),
+    ("%(a)s", ({"a": "mapped"},)),
+    ("%r", ([1, 2],)),
+    (ValueError("no text"), ()),
+    ("two\nlines", ()),
+]
+
+
+@pytest.mark.parametrize(("message", "arguments"), MESSAGES)
+def test_a_line_reads_as_logging_would_write_it(stream, message, arguments):
+    with interface(stream) as logger:
+        logger.info(message, *arguments)
+    record = logging.LogRecord("luigi-interface", logging.INFO, "", 0, message, arguments, None)
+    assert stream.getvalue() == logging.Formatter("%(levelname)s: %(message)s").format(record) + "\n"
+
+
+def test_a_message_that_does_not_fit_its_arguments_is_reported(stream):
+    with interface(stream) as logger, contextlib.redirect_stderr(stream):
+        logger.info("%d", "x")
+    assert "--- Logging error ---" in stream.getvalue()
+
+
+def _others(logger, seen, monkeypatch):
+    handle = logging.Logger.callHandlers
+
+    def tracked(self, record):
+        seen.lines.append(f"{record.filename} {record.levelname} {record.getMessage()}")
+        handle(self, record)
+
+    def factory(*args, **kwargs):
+        record = logging.LogRecord(*args, **kwargs)
+        seen.lines.append(f"{record.filename} {record.levelname} {record.getMessage()}")
+        return record
+
+    own = logger.handlers[0]
+    return {
+        "another handler": lambda: logger.addHandler(seen),
+        "a handler of the root": lambda: logging.getLogger().addHandler(seen),
+        "a filter of the logger": lambda: logger.addFilter(lambda r: seen.emit(r) or True),
+        "a filter of the handler": lambda: own.addFilter(lambda r: seen.emit(r) or True),
+        "a patch of logging": lambda: monkeypatch.setattr(logging.Logger, "callHandlers", tracked),
+        "a record factory": lambda: logging.setLogRecordFactory(factory),
+    }
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "another handler",
+        "a handler of the root",
+        "a filter of the logger",
+        "a filter of the handler",
+        "a patch of logging",
+        "a record factory",
+    ],
+)
+def test_whoever_looks_at_records_sees_all_of_them(stream, monkeypatch, what):
+    seen = _Lines()
+    with interface(stream) as logger:
+        filters = logger.filters[:]
+        try:
+            _others(logger, seen, monkeypatch)[what]()
+            logger.info("hello %s", "you")
+        finally:
+            logging.setLogRecordFactory(logging.LogRecord)
+            logger.filters[:] = filters
+    assert stream.getvalue() == "INFO: hello you\n"
+    (line,) = seen.lines
+    assert line.startswith("test_logging.py")
+    assert line.endswith("INFO hello you")
+
+
+def test_the_caller_is_named_where_it_is_asked_for(stream):
+    seen = _Lines()
+    with interface(stream) as logger:
+        logger.addHandler(seen)
+        logger.debug("a")
+        logger.warning("b")
+        try:
+            raise ValueError("c")
+        except ValueError:
+            logger.exception("d")
+        logger.log(logging.INFO, "e", stacklevel=1)
+        (lambda: logger.info("f", stacklevel=2))()
+    names = {
+        line.split()[0] for line in "\n".join(seen.lines).splitlines() if line.startswith("test_logging")
+    }
+    assert names == {"test_logging.py:test_the_caller_is_named_where_it_is_asked_for"}
+
+
+def test_a_level_and_a_switch_hold(stream):
+    with interface(stream) as logger:
+        logger.setLevel(logging.INFO)
+        logger.debug("no")
+        logging.disable(logging.INFO)
+        try:
+            logger.info("no")
+        finally:
+            logging.disable(logging.NOTSET)
+        logger.disabled = True
+        logger.info("no")
+        logger.disabled = False
+        logger.info("yes")
+    assert stream.getvalue() == "INFO: yes\n"
+
+
+def test_no_record_is_made_where_nobody_looks(stream, monkeypatch):
+    def made(*args, **kwargs):
+        raise AssertionError("a record was made")
+
+    with interface(stream) as logger:
+        monkeypatch.setattr(logging.LogRecord, "__init__", made)
+        logger.info("hello %s", "you")
+    assert stream.getvalue() == "INFO: hello you\n"
