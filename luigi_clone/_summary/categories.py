@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from luigi_clone.task import Task
 from luigi_clone.task_status import DONE, FAILED, PENDING, UNKNOWN
 
+_EXTERNAL = "PENDING, not runnable here"
+
 if TYPE_CHECKING:
     Categories = dict[str, set[Task]]
     History = Sequence[tuple[Task, str | None, bool | None]]
@@ -40,19 +42,31 @@ def partition(worker: FinishedWorker) -> Categories:
 
     The five categories that depend on other tasks are present and empty; :func:`explain_pending` fills them.
     """
-    history = worker._add_task_history
-    # Operations between whole sets: hashing a task is a call of a Python method, and these keep the hashes.
-    internal = {task for task, status, runnable in history if status == PENDING and runnable}
-    external = {task for task, status, runnable in history if status == PENDING and not runnable}
-    done = {task for task, status, _ in history if status == DONE}
-    completed = done & (internal | external)
-    ever_failed = {task for task, status, _ in history if status == FAILED}
+    # Hashing a task is a call of a Python method: objects are collected by address first, and operations
+    # between whole sets keep the hashes.
+    objects: dict[str, dict[int, Task]] = {_EXTERNAL: {}, PENDING: {}, DONE: {}, FAILED: {}, UNKNOWN: {}}
+    for task, status, runnable in worker._add_task_history:
+        if status == PENDING and not runnable:
+            status = _EXTERNAL
+        if status in objects:
+            objects[status][id(task)] = task
+    internal, external = set(objects[PENDING].values()), set(objects[_EXTERNAL].values())
+    ever_failed = set(objects[FAILED].values())
+    done_objects, pending_objects = objects[DONE], objects[PENDING]
+    all_differ = len(internal) == len(pending_objects)
+    if all_differ and not external and done_objects.keys() <= pending_objects.keys():
+        done = completed = internal - {
+            task for address, task in pending_objects.items() if address not in done_objects
+        }
+    else:
+        done = set(done_objects.values())
+        completed = done & (internal | external)
     return {
         "completed": completed,
         "already_done": done - completed,
         "ever_failed": ever_failed,
         "failed": ever_failed - completed,
-        "scheduling_error": {task for task, status, _ in history if status == UNKNOWN},
+        "scheduling_error": set(objects[UNKNOWN].values()),
         "still_pending_ext": external - ever_failed - completed,
         "still_pending_not_ext": internal - ever_failed - completed,
         "run_by_other_worker": tasks_run_elsewhere(worker),
@@ -99,7 +113,7 @@ def explain_pending(categories: Categories, required_ids: Mapping[str, Sequence[
         return
     causes = _known_causes(categories)
     waiting = {}
-    for task in pending:
+    for task in sorted(pending, key=id):  # about as they lie in memory: see _family_lines
         waiting[task.task_id] = task
         causes[task.task_id] = causes.get(task.task_id, 0) | _UNVISITED
     for task_id in waiting:

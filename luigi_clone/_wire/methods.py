@@ -120,7 +120,7 @@ _declare("add_task_batcher", "worker", "task_family", "batched_args", max_batch_
 _declare("add_worker", "worker", "info", _MORE)
 _declare("get_work", _MORE, host=None, assistant=False, current_tasks=None, worker=None)
 _declare("count_pending", "worker")
-_declare("ping", "worker", _MORE)
+_declare("ping", _MORE)  # always with ``worker``
 _declare("announce_scheduling_failure", "task_name", "family", "params", "expl", "owners", _MORE)
 _declare("prune")
 # operator actions

@@ -78,7 +78,6 @@ def test_json_is_pythons_with_its_infinity(connect, server):
     ("call", "sent"),
     [
         (lambda s: s.ping(worker="W"), {"worker": "W"}),
-        (lambda s: s.ping("W"), {"worker": "W"}),
         (lambda s: s.prune(), {}),
         (lambda s: s.count_pending("W"), {"worker": "W"}),
         (lambda s: s.add_worker("W", [("salt", "1")]), {"worker": "W", "info": [["salt", "1"]]}),

@@ -91,6 +91,16 @@ def test_history_of_each_task():
     }
 
 
+def test_equal_tasks_that_are_not_one_object():
+    # tasks are equal whatever their insignificant parameters; what became of one became of the other
+    first, second = step(1, 7), step(1, 8)
+    assert first is not second
+    pending, done = ("PENDING", True), ("DONE", None)
+    for history in ([(first, pending), (second, pending), (first, done)], [(first, pending), (second, done)]):
+        worker = FinishedWorker(*(([task], [status]) for task, status in history))
+        assert categories(worker) == {"completed": [1]}
+
+
 def test_pending_twice_counts_in_both_pending_categories():
     # as a task that yielded requirements and was not run again
     worker = FinishedWorker(([step(1)], [("PENDING", True), ("PENDING", None)]))
