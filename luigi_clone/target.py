@@ -231,17 +231,17 @@ class AtomicLocalFile(io.BufferedWriter):
     """
 
     path: str
-    __state = _DISCARDED
+    __state = _OPEN
     __tmp_path = ""
-    __pid = 0
+    __pid: int | None = None
+    __file: _TemporaryFile | None = None
     __failure: BaseException | None = None
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.__pid = os.getpid()
         self.__file = self.__create_temporary(path)
         super().__init__(self.__file, _BUFFER_SIZE)
-        self.__state = _OPEN
+        self.__pid = os.getpid()
         temporaries.remove_at_exit(self.__tmp_path)
 
     def __create_temporary(self, path: str) -> _TemporaryFile:
@@ -293,7 +293,8 @@ class AtomicLocalFile(io.BufferedWriter):
     def __complete(self) -> None:
         try:
             self.flush()
-            self.__file.raise_failure()
+            if self.__file is not None:
+                self.__file.raise_failure()
             self._settle()
             super().close()
         except BaseException as error:
@@ -315,9 +316,11 @@ class AtomicLocalFile(io.BufferedWriter):
         """
         if self.__state in (_OPEN, _COMPLETE):
             self.__state = _DISCARDED
-            self.__file.close()
-            if self.__pid == os.getpid():
-                temporaries.remove_file(self.__tmp_path)
+            raw = getattr(self, "raw", None)
+            if raw is not None:  # else the constructor failed: there is nothing of ours
+                raw.close()
+                if self.__pid in (None, os.getpid()):
+                    temporaries.remove_file(self.__tmp_path)
 
     def __exit__(
         self,

@@ -354,6 +354,7 @@ class CodecWriter(io.BufferedWriter):
 
     _output_pipe: Any = None
     _failure: BaseException | None = None
+    _abandoned = False
     _pump: threading.Thread | None = None
 
     def __init__(self, output_pipe: Any, compressor: Compressor) -> None:
@@ -386,14 +387,15 @@ class CodecWriter(io.BufferedWriter):
                 self._give_up(type(error), error, error.__traceback__)
                 raise
         self._raise_failure()
-        self._output_pipe.close()
+        if not self._abandoned:
+            self._output_pipe.close()
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
             raise self._failure
 
     def abort(self) -> None:
-        """Close without completing; what was written is not published."""
+        """Close without completing; what was written is not published, also not by ``close``."""
         self._give_up(None, None, None)
 
     def _join(self) -> None:
@@ -407,6 +409,7 @@ class CodecWriter(io.BufferedWriter):
     def _give_up(self, *exc: Any) -> None:
         if self.closed:
             return
+        self._abandoned = True
         self._compressed.close()
         self._join()
         if exc[0] is not None:

@@ -192,6 +192,7 @@ class OutputPipeProcessWrapper:
     _output_pipe: Any = None
     _pump: _Pump | None = None
     _failure: BaseException | None = None
+    _abandoned = False
     closed = False
 
     def __init__(self, command: Any, output_pipe: Any = None) -> None:
@@ -266,16 +267,15 @@ class OutputPipeProcessWrapper:
             raise self._failure
         if not self.closed:
             self._finish()
-        if self._output_pipe is not None:
+        if self._output_pipe is not None and not self._abandoned:
             self._output_pipe.close()
 
     def abort(self) -> None:
-        """End the command without publishing what it wrote."""
+        """End the command without publishing what it wrote, also not by a later ``close``."""
         if not self.closed:
+            self._abandoned = True
             with suppress(Exception):  # the command may well fail; nothing depends on it any more
                 self._finish()
-        if self._failure is None:
-            self._failure = RuntimeError(f"Aborted: {self._command}")
 
     def _stdin(self) -> Any:
         return self._process.stdin if self._process is not None else None

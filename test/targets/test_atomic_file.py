@@ -148,6 +148,28 @@ def test_a_subclass_may_reserve_its_file_itself():
     assert os.listdir("shared") == []
 
 
+def test_a_subclass_may_open_its_file_itself():
+    """As stores do that write where they want: name and file set past the constructor."""
+
+    class Direct(AtomicLocalFile):
+        def __init__(self, path):
+            self.path = path
+            self._AtomicLocalFile__tmp_path = path + ".part"
+            io.BufferedWriter.__init__(self, io.FileIO(self.tmp_path, "w"))
+
+        def move_to_final_destination(self):
+            os.rename(self.tmp_path, self.path)
+
+    with Direct("a") as handle:
+        handle.write(b"x")
+        handle.close()
+    assert Path("a").read_bytes() == b"x"
+    with pytest.raises(ZeroDivisionError), Direct("b") as handle:
+        raise ZeroDivisionError
+    handle.close()
+    assert not os.path.exists("b")
+
+
 def test_a_planted_link_is_not_followed(monkeypatch):
     numbers = itertools.chain([1, 1], itertools.count(2))
     monkeypatch.setattr(temporaries, "random_number", lambda: next(numbers))

@@ -312,6 +312,8 @@ def test_abort_publishes_nothing(codec, tmp_path):
     handle.write(HELLO)
     handle.abort()
     assert handle.closed
+    handle.close()
+    handle.__exit__(None, None, None)
     del handle
     gc.collect()
     assert os.listdir(tmp_path) == []
@@ -371,6 +373,35 @@ def test_what_a_process_wrote_is_not_published_after_an_exception(codec, tmp_pat
         raise ZeroDivisionError
     assert os.listdir(tmp_path) == []
     assert threads() == before
+
+
+@codecs
+def test_a_process_whose_output_cannot_be_stored_publishes_nothing(codec):
+    class Full(io.BytesIO):
+        left = None
+
+        def write(self, data):
+            raise OSError("full")
+
+        def __exit__(self, *exc):
+            self.left = exc[0]
+
+    output = Full()
+    handle = CODECS[codec][0].pipe_writer(output)
+    # sh gets SIGPIPE or ends; what counts is what close says
+    subprocess.run(["sh", "-c", "head -c 3000000 /dev/urandom"], stdout=handle, check=False)
+    for _ in range(2):
+        with pytest.raises(OSError, match="full"):
+            handle.close()
+    assert output.left is OSError
+
+
+@codecs
+def test_wrappers_that_were_not_constructed_have_no_attributes(codec):
+    kind = CODECS[codec][0]
+    for made in (kind.pipe_reader(io.BytesIO()), kind.pipe_writer(io.BytesIO())):
+        with pytest.raises(AttributeError):
+            type(made).__new__(type(made)).nothing
 
 
 @codecs

@@ -188,6 +188,29 @@ def test_a_file_system_that_refuses_the_call_falls_back(monkeypatch):
     assert tree() == ["c"]
 
 
+def test_without_a_lock_rename_itself_replaces_no_full_directory(monkeypatch):
+    monkeypatch.setattr(renaming, "_exclusive_system_call", lambda: None)
+    for name in ("d", "full"):
+        FS.mkdir(name)
+        Path(name, name).touch()
+    with monkeypatch.context() as patch:
+        patch.setattr(os.path, "exists", lambda path: False)
+        patch.setattr(
+            os.path, "lexists", lambda path: False
+        )  # a writer that takes no lock came after the look
+        patch.setattr(LocalFileSystem, "_make_parent", lambda self, path: None)
+        with pytest.raises(FileAlreadyExists):
+            FS.rename_dont_move("d", "full")
+    assert tree() == ["d", "d/d", "full", "full/full"]
+
+
+def test_a_system_without_the_call_is_recognised(monkeypatch):
+    import ctypes
+
+    monkeypatch.setattr(ctypes, "CDLL", lambda *args, **kwargs: object())
+    assert renaming._find_system_call() is None
+
+
 # ---- another disk
 
 

@@ -11,7 +11,6 @@ import pickle
 import random
 import re
 import stat
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -204,26 +203,26 @@ def test_a_format_that_fails_leaves_nothing_open():
     assert files() == ["a"]
 
 
-@pytest.fixture
-def as_nobody():
-    """Give a folder of this user, and for the test the rights of a user that is not root."""
-    with tempfile.TemporaryDirectory() as folder:
-        if os.geteuid() == 0:
-            os.chown(folder, 65534, -1)
-            os.seteuid(65534)
-            try:
-                yield folder
-            finally:
-                os.seteuid(0)
-        else:
-            yield folder
-
-
 def test_a_folder_that_may_not_be_made_is_told(as_nobody):
     locked = Path(as_nobody, "locked")
     locked.mkdir(mode=0o500)
     with pytest.raises(PermissionError):
         LocalTarget(locked / "folder" / "a").open("w")
+
+
+def test_what_cannot_be_read_or_is_no_file_is_passed_over(as_nobody):
+    with LocalTarget(f"{as_nobody}/d").temporary_path() as path:
+        os.mkdir(path)
+        os.mkfifo(f"{path}/pipe")
+        Path(path, "secret").touch(mode=0o200)
+    assert sorted(os.listdir(f"{as_nobody}/d")) == ["pipe", "secret"]
+
+
+def test_a_folder_that_can_be_written_but_not_read_is_accepted(as_nobody):
+    os.chmod(as_nobody, 0o300)
+    LocalTarget(f"{as_nobody}/a").open("w").close()
+    os.chmod(as_nobody, 0o700)
+    assert os.listdir(as_nobody) == ["a"]
 
 
 def test_a_file_in_the_place_of_a_folder_is_told():

@@ -290,6 +290,18 @@ def test_an_exception_publishes_nothing(error):
     pipe.__exit__(error, error(), None)
 
 
+def test_abort_publishes_nothing():
+    pipe = LocalTarget("out", format=UPPER).open("w")
+    pipe.write(b"x")
+    pipe.abort()
+    pipe.abort()
+    pipe.close()
+    with pytest.raises(AttributeError, match="nothing"):
+        pipe.nothing
+    del pipe
+    assert os.listdir() == []
+
+
 def test_a_dropped_handle_publishes_nothing():
     pipe = LocalTarget("out", format=UPPER).open("w")
     pipe.write(b"x")
