@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from luigi_clone import execution_summary, interface
 from luigi_clone._startup import few_collections
-from luigi_clone.cmdline_parser import CmdlineParser, misuse
+from luigi_clone.cmdline_parser import CmdlineParser, misuse, note_misuse
 from luigi_clone.configuration import get_config
 from luigi_clone.parameter import BoolParameter, IntParameter
 from luigi_clone.setup_logging import InterfaceLogging
@@ -77,7 +77,7 @@ def run_with_retcodes(argv: list[str]) -> NoReturn:
         with few_collections():
             get_config()
             with CmdlineParser.global_instance(argv):
-                codes = retcode()
+                codes = _exit_codes()
     except Exception as error:
         if not _is_misuse(error):
             raise
@@ -100,6 +100,14 @@ def run_with_retcodes(argv: list[str]) -> NoReturn:
     ):
         sys.exit(codes.code("not_run"))
     sys.exit(greatest)
+
+
+def _exit_codes() -> retcode:
+    try:
+        return retcode()
+    except ValueError as error:
+        note_misuse(error, "in the section [retcode] of the configuration, or in an option --retcode-...")
+        raise
 
 
 def _log_uncaught(logger: logging.Logger, error: Exception) -> None:
@@ -127,15 +135,14 @@ def _is_misuse(error: Exception) -> bool:
     )
 
 
-def _explanation(error: Exception) -> str:
+def _explanation(error: BaseException) -> str:
     """Return the last lines of the traceback there would be, with Luigi's name, and what they are about."""
     import traceback
 
-    lines = [
-        line
-        for line in traceback.format_exception(type(error), error, error.__traceback__, limit=0)
-        if not line.startswith("Traceback (")
-    ]
+    text = "".join(traceback.format_exception_only(type(error), error)).rstrip("\n")
+    about = [str(error.__cause__)] if error.__cause__ is not None else []
     place = misuse(error)
-    text = "".join(lines).rstrip("\n").replace("luigi_clone.", "luigi.")
-    return f"{text}\n  ({place})" if place else text
+    if place:
+        about.append(place)
+    lines = [text.replace("luigi_clone.", "luigi."), *(f"  ({each})" for each in about)]
+    return "\n".join(lines)

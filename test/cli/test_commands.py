@@ -177,6 +177,7 @@ def test_a_configuration_that_cannot_be_read(luigi, config, last):
     done = luigi("Ok", *LOCAL, config=config)
     assert done.returncode == 1
     assert last in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_an_error_in_a_program_keeps_its_traceback(luigi, tmp_path):
