@@ -1,0 +1,1 @@
+"""Contracts to hold own implementations to: one test class for each interface."""

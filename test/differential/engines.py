@@ -191,7 +191,7 @@ def _without_foreign_contexts(lines: list[str]) -> list[str]:
 
 
 def _without_places_of_warnings(lines: list[str]) -> list[str]:
-    """Drop the file and line of a warning, and the source line below it: both engines warn from lines of their own."""
+    """Drop the place of a warning and the source line below it: both engines warn from lines of their own."""
     kept: list[str] = []
     after_warning = False
     for line in lines:

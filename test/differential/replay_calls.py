@@ -1,4 +1,4 @@
-"""Plays scheduler calls from standard input to the ``luigi`` scheduler of this interpreter; one JSON text a line."""
+"""Plays scheduler calls from standard input, a JSON text a line, to this interpreter's ``luigi`` scheduler."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ def main() -> None:
     time.time = read_clock
     logging.disable(logging.CRITICAL)
     sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scheduling"))
-    from scripts import comparable, task_view
-
     from luigi.scheduler import Scheduler
+    from scripts import comparable, task_view
 
     scheduler = None
     for line in sys.stdin:

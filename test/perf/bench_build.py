@@ -10,7 +10,7 @@ from pathlib import Path
 from peers import alternate, engines_of, line, parser
 
 WORKLOAD = Path(__file__).with_name("workload_build.py")
-# name, arguments of the workload, how many samples relative to --rounds, whether the peer can do it in reasonable time
+# name, arguments of the workload, whether the peer can do it in reasonable time
 ROWS = [
     ("fan-in of 100 no-op tasks", ["fan-in", "100"], True),
     ("fan-in of 1,000", ["fan-in", "1000"], True),

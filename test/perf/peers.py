@@ -16,7 +16,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
-_UNDER_ALIAS = "import sys, runpy; sys.path.insert(0, {root!r}); import luigi_clone.alias as a; a.install(); runpy.run_path(sys.argv.pop(1), run_name='__main__')"
+_UNDER_ALIAS = (
+    "import sys, runpy; sys.path.insert(0, {root!r}); import luigi_clone.alias as a; a.install(); "
+    "runpy.run_path(sys.argv.pop(1), run_name='__main__')"
+)
 
 
 class Engine(NamedTuple):
@@ -42,8 +45,7 @@ def sample(engine: Engine, script: Path, arguments: list[str], timeout: float) -
     environment.pop("PYTHONDONTWRITEBYTECODE")
     done = subprocess.run(
         [*engine.command, str(script), *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         timeout=timeout,
         env=environment,

@@ -69,13 +69,13 @@ class Forked(luigi.Task):
     folder = luigi.Parameter()
 
     def output(self):
-        return luigi.LocalTarget(self.folder + "/%d" % self.i)
+        return luigi.LocalTarget(f"{self.folder}/{self.i}")
 
     def complete(self):
-        return os.path.exists(self.folder + "/%d" % self.i)
+        return os.path.exists(f"{self.folder}/{self.i}")
 
     def run(self):
-        os.close(os.open(self.folder + "/%d" % self.i, os.O_CREAT | os.O_WRONLY))
+        os.close(os.open(f"{self.folder}/{self.i}", os.O_CREAT | os.O_WRONLY))
 
 
 class FileTask(luigi.Task):
@@ -83,7 +83,7 @@ class FileTask(luigi.Task):
     folder = luigi.Parameter()
 
     def output(self):
-        return luigi.LocalTarget(self.folder + "/%d" % self.i)
+        return luigi.LocalTarget(f"{self.folder}/{self.i}")
 
 
 class FileWrapper(luigi.WrapperTask):
@@ -106,7 +106,7 @@ def measured(tasks, n: int, **options) -> None:
     result = luigi.build(tasks, local_scheduler=True, detailed_summary=True, **options)
     spent, wall = cpu() - started, time.perf_counter() - wall
     if result.status.name != "SUCCESS":
-        sys.exit("unexpected status %s" % result.status.name)
+        sys.exit(f"unexpected status {result.status.name}")
     print(json.dumps({"per_task_us": spent / n * 1e6, "cpu_s": spent, "wall_s": wall}))
 
 
