@@ -87,8 +87,6 @@ class KnownArguments:
 class CmdlineParser:
     """A parsed command line."""
 
-    _instance: CmdlineParser | None = None
-
     @classmethod
     def get_instance(cls) -> CmdlineParser | None:
         """Return the command line that parameter defaults are looked up in, if there is one."""
@@ -389,7 +387,8 @@ class _LenientReading:
         position = 0
         while position < len(arguments):
             if arguments[position] == "--":
-                self.positional = self.positional or next(iter(arguments[position + 1 :]), None)
+                if self.positional is None:
+                    self.positional = next(iter(arguments[position + 1 :]), None)
                 break
             position += self._read(arguments[position], arguments[position + 1 : position + 2])
 

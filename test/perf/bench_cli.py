@@ -33,7 +33,7 @@ class Trivial(luigi.Task):
 """
 
 TOUCH = "import {library} as luigi; luigi.Task, luigi.Parameter, luigi.LocalTarget, luigi.build"
-RUN = ["--module", "tasks", "Trivial", "--local-scheduler", "--no-lock", "--log-level", "WARNING"]
+RUN = ["--module", "tasks", "Trivial", "--local-scheduler", "--log-level", "WARNING"]
 
 
 def cpu(command: list[str], folder: Path) -> float:
