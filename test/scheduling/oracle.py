@@ -307,6 +307,8 @@ class LinearScheduler:
 
     def _start(self, task: Task, worker: str, status: str) -> None:
         self._set_status(task, status)
+        if not self.luigi:
+            task.remove = None
         task.worker_running = worker
         task.resources_running = dict(task.resources)
 
@@ -481,7 +483,7 @@ class LinearScheduler:
                 and t.retry < self.now
             ):
                 self._set_status(t, "PENDING")
-            if t.remove is not None and self.now >= t.remove and (self.luigi or t.status != "RUNNING"):
+            if t.remove is not None and self.now >= t.remove:
                 del self.tasks[t.id]
 
     def _worker(self, worker: str) -> Worker:
