@@ -89,6 +89,10 @@ def _run(case: Case, arguments: str, engine: Engine, folder: Path, timeout: floa
     environment.update(PYTHONPATH=f"{folder}{os.pathsep}{ROOT}" if engine is THIS else str(folder))
     environment.update(PYTHONDONTWRITEBYTECODE="1", COLUMNS="200", LC_ALL="C.UTF-8", NO_COLOR="1")
     environment.pop("PYTHONWARNINGS", None)
+    # the process lock lies in the temporary folder: runs of the same command line must not meet there
+    temporary = folder.with_name(folder.name + "-tmp")
+    temporary.mkdir(exist_ok=True)
+    environment["TMPDIR"] = str(temporary)
     environment.update(case.environment)
     done = subprocess.run(
         command,
