@@ -20,7 +20,7 @@ from luigi_clone._task_processes.completion import (
 from luigi_clone._task_processes.ending import Ending
 from luigi_clone._task_processes.forking import begin_child
 from luigi_clone._task_processes.interpreter import is_aliased, prepare_interpreter
-from luigi_clone._task_processes.results import ResultQueue
+from luigi_clone._task_processes.results import ChildResults, ResultQueue
 from luigi_clone.event import Event
 from luigi_clone.task import DynamicRequirements, flatten
 from luigi_clone.task_status import DONE, FAILED, PENDING
@@ -88,6 +88,8 @@ def _revive(aliased: bool, inner: bytes) -> Any:
     kind, attributes = pickle.loads(inner)  # noqa: S301 - written by our own parent
     process = kind.__new__(kind)
     process.__dict__.update(attributes)
+    if isinstance(process.result_queue, ChildResults):
+        process.result_queue.process = process
     return process
 
 

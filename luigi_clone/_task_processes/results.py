@@ -58,7 +58,7 @@ class ChildResults:
 
     def __init__(self, fd: int, process: Sender) -> None:
         self._fd = fd
-        self._process = process
+        self.process = process
 
     def put(self, result: Any, block: bool = True, timeout: float | None = None) -> None:
         """Send one result to the worker, and what else the process has found out."""
@@ -67,19 +67,19 @@ class ChildResults:
         try:
             payload = pickle.dumps(result, pickle.HIGHEST_PROTOCOL)
         except Exception as error:  # pickling runs user code
-            payload = pickle.dumps(self._process.refused_result(result, error), pickle.HIGHEST_PROTOCOL)
-        payload = pickle.dumps((payload, self._process.findings()), pickle.HIGHEST_PROTOCOL)
+            payload = pickle.dumps(self.process.refused_result(result, error), pickle.HIGHEST_PROTOCOL)
+        payload = pickle.dumps((payload, self.process.findings()), pickle.HIGHEST_PROTOCOL)
         # The worker closes its end once it has the result it waits for; what comes later is of no interest.
         with contextlib.suppress(BrokenPipeError):
             _send(self._fd, payload)
 
-    def __getstate__(self) -> tuple[Any, Sender]:
+    def __getstate__(self) -> Any:
+        # The process, which travels around this object, puts itself in when it has arrived.
         from multiprocessing import reduction
 
-        return reduction.DupFd(self._fd), self._process
+        return reduction.DupFd(self._fd)
 
-    def __setstate__(self, state: tuple[Any, Sender]) -> None:
-        handle, self._process = state
+    def __setstate__(self, handle: Any) -> None:
         self._fd = handle.detach()
 
 
