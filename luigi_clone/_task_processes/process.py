@@ -303,6 +303,10 @@ class TaskProcess(_Process):
 
     def start(self) -> None:
         """Start the child that runs the task."""
+        # Loaded here, so that not every child has to do it.
+        import pickle
+        import random  # noqa: F401
+
         queue = self.result_queue
         if not isinstance(queue, ResultQueue):
             super().start()

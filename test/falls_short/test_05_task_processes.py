@@ -305,6 +305,24 @@ def test_05_10_tasks_start_while_a_ping_waits_for_its_answer(tmp_path: Path) -> 
         assert time.monotonic() - started < 3
 
 
+@pytest.mark.timeout(10)
+def test_05_13_result_leaves_the_child_without_a_thread_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = luigi.worker.TaskProcess.run
+
+    def run_and_look(process: Any) -> None:
+        original(process)
+        names = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
+        (tmp_path / "threads").write_text(repr(names))
+
+    monkeypatch.setattr(luigi.worker.TaskProcess, "run", run_and_look)
+    _, statuses = run(Incomplete(), force_multiprocessing=True)
+    assert statuses == ["PENDING", "DONE"]
+    wait_until((tmp_path / "threads").exists, 3)
+    wait_until(lambda: (tmp_path / "threads").read_text() == "[]", 1)
+
+
 class Interrupted(Incomplete):
     def run(self) -> None:
         raise KeyboardInterrupt

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import luigi
@@ -97,6 +101,54 @@ def test_05_15_idle_polls_leave_no_trace() -> None:
         worker.run()
         stop.join()
     assert len(worker._get_work_response_history) < 10
+
+
+SIBLINGS = """
+import luigi
+from luigi.scheduler import Scheduler
+from luigi.worker import Worker
+
+class Sibling(luigi.Task):
+    n = luigi.IntParameter()
+    done = False
+
+    def complete(self):
+        return self.done
+
+    def run(self):
+        self.done = True
+        print(self.n)
+
+class Parent(luigi.Task):
+    def requires(self):
+        return [Sibling(n=n) for n in range(8)]
+
+    def complete(self):
+        return False
+
+with Worker(scheduler=Scheduler()) as worker:
+    worker.add(Parent())
+    worker.run()
+"""
+
+
+def test_05_16_siblings_run_in_the_same_order_in_every_process() -> None:
+    prelude = "import warnings; warnings.simplefilter('ignore')\n"
+    if luigi.Task.__module__.startswith("luigi_clone"):
+        prelude += "import luigi_clone.alias\nluigi_clone.alias.install()\n"
+    root = str(Path(luigi.__file__).resolve().parents[1])
+    orders = {
+        subprocess.run(
+            [sys.executable, "-c", prelude + SIBLINGS],
+            env={**os.environ, "PYTHONPATH": root, "PYTHONHASHSEED": seed},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in "1234"
+    }
+    assert orders == {"0\n1\n2\n3\n4\n5\n6\n7\n"}
 
 
 class Fails(Incomplete):

@@ -9,6 +9,7 @@ import os
 import signal
 import threading
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -322,7 +323,7 @@ def test_next_task_of_a_chain_starts_at_once(make_worker: Any, tmp_path: Path) -
     worker.add(Follows(n=15, folder=str(tmp_path)))
     assert worker.run()
     times = spans(tmp_path)
-    gaps = sorted(start - end for (_, end), (start, _) in zip(times, times[1:], strict=False))
+    gaps = sorted(start - end for (_, end), (start, _) in pairwise(times))
     assert gaps[len(gaps) // 2] < 0.010 * LOAD
     assert max(gaps) < 5
 

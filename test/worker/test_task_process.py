@@ -104,7 +104,8 @@ class T(luigi.Task):
 with Worker(scheduler=Scheduler()) as worker:
     assert worker.add(T())
     assert worker.run()
-loaded = {"multiprocessing", "socket", "pickle", "random", "subprocess", "tornado", "sqlite3"} & set(sys.modules)
+unwanted = {"multiprocessing", "socket", "pickle", "random", "subprocess", "tornado", "sqlite3"}
+loaded = unwanted & set(sys.modules)
 assert not loaded, loaded
 from luigi_clone.worker import TaskProcess
 import multiprocessing
