@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import os
 import signal
@@ -51,6 +52,16 @@ class _Gate:
 _GATE = _Gate()
 
 
+@functools.cache
+def has_terminal() -> bool:
+    """Tell whether this process has a controlling terminal."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
+
+
 @contextlib.contextmanager
 def talking() -> Iterator[None]:
     """Held by a thread that talks over the network beside the main thread.
@@ -79,9 +90,10 @@ def begin_child() -> None:
     # The group is what a timeout ends, together with whatever the task started.
     with contextlib.suppress(OSError):
         os.setpgid(0, 0)
-    # Outside the terminal's foreground group a read from the terminal would stop the process without a word.
-    signal.signal(signal.SIGTTIN, signal.SIG_IGN)
-    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    if has_terminal():
+        # Outside the foreground group a read from the terminal would stop the process without a word.
+        signal.signal(signal.SIGTTIN, signal.SIG_IGN)
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     TerminationGuard.forget()
     # A collection would write to every page that holds an inherited object, and so copy it.
     gc.freeze()

@@ -65,6 +65,9 @@ class TerminationGuard:
     It steps in only where SIGTERM would have its default effect, and lets it have that effect afterwards.
     """
 
+    _catching = False
+    """Whether a guard of this process, or of the one it was forked from, catches SIGTERM."""
+
     def __init__(self, end_children: Callable[[], None]) -> None:
         self._end_children = end_children
         self._owner = os.getpid()
@@ -76,20 +79,21 @@ class TerminationGuard:
             return
         if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
             signal.signal(signal.SIGTERM, self._handle)
-            self._installed = True
+            self._installed = TerminationGuard._catching = True
 
     def remove(self) -> None:
         """Restore the default, unless somebody else changed it meanwhile."""
         if self._installed and signal.getsignal(signal.SIGTERM) == self._handle:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            TerminationGuard._catching = False
         self._installed = False
 
     @staticmethod
     def forget() -> None:
         """In a child: give SIGTERM its default effect, if a guard of the parent catches it."""
-        handler = signal.getsignal(signal.SIGTERM)
-        if isinstance(getattr(handler, "__self__", None), TerminationGuard):
+        if TerminationGuard._catching:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            TerminationGuard._catching = False
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
         # A child inherits the handler until it restores the default.

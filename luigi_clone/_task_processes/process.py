@@ -18,7 +18,7 @@ from luigi_clone._task_processes.completion import (
     is_external,
 )
 from luigi_clone._task_processes.ending import Ending
-from luigi_clone._task_processes.forking import begin_child
+from luigi_clone._task_processes.forking import begin_child, has_terminal
 from luigi_clone._task_processes.interpreter import is_aliased, prepare_interpreter
 from luigi_clone._task_processes.results import ChildResults, ResultQueue
 from luigi_clone.event import Event
@@ -303,10 +303,11 @@ class TaskProcess(_Process):
 
     def start(self) -> None:
         """Start the child that runs the task."""
-        # Loaded here, so that not every child has to do it.
-        import pickle
+        # Done here, so that not every child has to do it.
+        import pickle  # noqa: F401
         import random  # noqa: F401
 
+        has_terminal()
         queue = self.result_queue
         if not isinstance(queue, ResultQueue):
             super().start()
