@@ -56,7 +56,9 @@ def _custom(dotted: str | None) -> MetricsCollector:
         raise ValueError(f"[scheduler] metrics_custom_import must be module.Class, not {dotted!r}")
     found = getattr(import_module(module), name)
     if not (isinstance(found, type) and issubclass(found, MetricsCollector)):
-        raise ValueError(f"[scheduler] metrics_custom_import: {dotted} is not a subclass of MetricsCollector")
+        raise ValueError(  # noqa: TRY004 - what is wrong is the configuration
+            f"[scheduler] metrics_custom_import: {dotted} is not a subclass of MetricsCollector"
+        )
     return found()
 
 
@@ -83,14 +85,14 @@ class MetricsCollector(abc.ABC):
     def handle_task_done(self, task: Any) -> None:
         """Count a task that has become DONE."""
 
-    def handle_task_statistics(self, task: Any, statistics: Any) -> None:
+    def handle_task_statistics(self, task: Any, statistics: Any) -> None:  # noqa: B027 - optional
         """Take in what the task tells of its own run."""
 
     def generate_latest(self) -> Any:
         """Return the body of the answer to ``/metrics``; None is an empty one."""
         return None
 
-    def configure_http_handler(self, http_handler: Any) -> None:
+    def configure_http_handler(self, http_handler: Any) -> None:  # noqa: B027 - optional
         """Set headers of the answer to ``/metrics``."""
 
 

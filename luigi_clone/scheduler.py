@@ -1,8 +1,8 @@
 """The scheduler: which task may run where, and what became of it.
 
-:class:`Scheduler` has the calls that workers, pages and tools make, in process or through the server. It is the
-shell of :class:`luigi_clone._scheduling.machine.Machine`: it tells it the time, and does what follows outside
-(log lines, mails, metrics, history rows).
+:class:`Scheduler` has the calls that workers, pages and tools make, in process or through the server. It is
+the shell of :class:`luigi_clone._scheduling.machine.Machine`: it tells it the time, and does what follows
+outside (log lines, mails, metrics, history rows).
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from luigi_clone._scheduling.model import (
     WORKER_STATE_ACTIVE,
     WORKER_STATE_DISABLED,
     RetryPolicy,
+    Settings,
     TaskRecord,
 )
 from luigi_clone._scheduling.views import TASK_FAMILY_RE
@@ -93,7 +94,7 @@ def _wall_clock() -> float:
 
 
 class scheduler(Config):  # noqa: N801 - named after its section
-    """Options of ``[scheduler]``; each can also be given as a keyword of :class:`Scheduler`. Times in seconds."""
+    """Options of ``[scheduler]``; also keywords of :class:`Scheduler`. Times are in seconds."""
 
     retry_delay = parameter.FloatParameter(
         default=900.0, description="a FAILED task is tried again after this; never if negative"
@@ -166,7 +167,7 @@ class Scheduler:
         self._config = config or scheduler(**kwargs)
         limits = resources or get_config().getintdict("resources")
         self._clock: Callable[[], float] = _wall_clock
-        self._machine = machine = Machine(self._config, {})
+        self._machine = machine = Machine(_live_options(self._config), {})
         machine.update_resources(limits)
         self._state = SimpleTaskState(self._config.state_path, machine)
         self._upstream = views.Upstream(machine)
@@ -210,7 +211,7 @@ class Scheduler:
     def _update_task_history(self, task: Task, status: str, host: str | None = None) -> None:
         """Tell the history of a change of status; its exceptions are logged."""
         try:
-            if status == DONE or status == FAILED:
+            if status in (DONE, FAILED):
                 self._task_history.task_finished(task, status == DONE)
             elif status == PENDING:
                 self._task_history.task_scheduled(task)
@@ -274,7 +275,7 @@ class Scheduler:
         self._machine.update_resources(amounts)
 
     def load(self) -> None:
-        """Start with the state of an earlier process. Nothing is kept over restarts yet: the start is empty."""
+        """Start with an earlier process's state: nothing is kept over restarts yet, so it is empty."""
         logger.info("No state is kept over restarts yet. Starting with empty state")
 
     def dump(self) -> None:
@@ -366,8 +367,8 @@ class Scheduler:
         """Register a task, or tell what became of its run.
 
         ``deps`` replaces the dependencies and ``new_deps`` adds to them; what is None stays as it is.
-        ``runnable`` tells whether ``worker`` can run it. Raises AssertionError without a worker, and ValueError
-        for an argument that would do harm later; nothing is changed then.
+        ``runnable`` tells whether ``worker`` can run it. Raises AssertionError without a worker, and
+        ValueError for an argument that would do harm later; nothing is changed then.
         """
         machine = self._machine
         if self._makes_tasks and task_id is not None and task_id not in machine.tasks:
@@ -437,7 +438,8 @@ class Scheduler:
     ) -> dict[str, Any]:
         """Give ``worker`` a task or a batch, with the counts of what waits for it.
 
-        ``current_tasks`` are the ids that it runs: a task it should be running but does not name is given again.
+        ``current_tasks`` are the ids that it runs: a task it should be running but does not name is given
+        again.
         """
         reply = self._machine.get_work(self._clock(), host, assistant, current_tasks, worker)
         if self._machine.effects:
@@ -566,7 +568,7 @@ class Scheduler:
 
     @rpc_method()
     def update_resource(self, resource: str, amount: int) -> bool:
-        """Change how much there is of a resource; return false unless ``amount`` is an int of zero or more."""
+        """Change how much there is of a resource; return false unless that is an int of zero or more."""
         if not isinstance(amount, int) or amount < 0:
             return False
         self._machine.update_resources({resource: amount})
@@ -699,6 +701,20 @@ class Scheduler:
     def has_task_history(self) -> bool:
         """Tell whether the history of tasks is kept."""
         return bool(self._config.record_task_history)
+
+
+class _Options:
+    """The attributes of a configuration object, read without its descriptors."""
+
+
+def _live_options(config: Any) -> Any:
+    """Return an object with the options of ``config`` that follows its changes and is quick to read."""
+    values = getattr(config, "__dict__", {})
+    if not all(name in values for name in Settings.__annotations__):
+        return config
+    options = _Options()
+    options.__dict__ = values
+    return options
 
 
 def _replaced(instance: Scheduler, name: str) -> bool:

@@ -7,9 +7,8 @@ from typing import Any
 
 from luigi_clone._scheduling import arguments
 from luigi_clone._scheduling.model import WORKER_STATE_ACTIVE, Settings, TaskRecord, WorkerRecord
-from luigi_clone._scheduling.ready import first
 from luigi_clone._scheduling.registration import Registration
-from luigi_clone._scheduling.walk import GreedyWalk
+from luigi_clone._scheduling.walk import GreedyWalk, is_contended
 from luigi_clone.task_status import PENDING, RUNNING
 
 Picker = Callable[[WorkerRecord, bool, float], "list[TaskRecord]"]
@@ -33,8 +32,8 @@ class Assignment(Registration):
     ) -> dict[str, Any]:
         """Give ``worker`` its next task, or a batch of them.
 
-        ``current_tasks`` are the ids that it runs: one that it should be running but does not name is given again,
-        since the answer that gave it was lost.
+        ``current_tasks`` are the ids that it runs: one that it should be running but does not name is given
+        again, since the answer that gave it was lost.
         """
         if type(worker) is not str:
             worker = arguments.identifier("worker", worker)
@@ -102,7 +101,7 @@ class Assignment(Registration):
     ) -> None:
         if task.remove is not None:
             self.set_remove(task, None)
-        self.set_run(task, asker.id, now, dict(task.needs.amounts))
+        self.set_run(task, asker.id, now, task.needs.amounts)
         self.change_status(task, RUNNING, now)
         if self.wants_metrics:
             self.effects.append(("metric", "started", task))
@@ -140,9 +139,10 @@ class Assignment(Registration):
 
     @staticmethod
     def _lost(asker: WorkerRecord, current_tasks: Collection[str]) -> list[TaskRecord]:
-        named = current_tasks if len(asker.runs) < 3 else set(current_tasks)
-        lost = [task for task_id, task in asker.runs.items() if task_id not in named]
-        return [min(lost, key=rank_of)] if lost else lost
+        runs, named = asker.runs, set(current_tasks)
+        if runs.keys() <= named:
+            return []
+        return [min((task for task_id, task in runs.items() if task_id not in named), key=rank_of)]
 
     def _return_unclaimed(self, asker: WorkerRecord, now: float) -> None:
         """Take back the tasks of batches that the worker was given and never started."""
@@ -160,13 +160,10 @@ class Assignment(Registration):
         rank = pool.top()
         if rank is None:
             return []
-        for gate in rank[3].needs.gates:
-            if first(gate.resource.users) is not rank:
-                chosen = GreedyWalk(self, asker, assistant, now).run(pool)
-                if chosen is None:
-                    return []
-                rank = chosen
-                break
+        if rank[3].needs.gates and is_contended(rank):
+            rank = GreedyWalk(self, asker, assistant, now).run(pool)
+            if rank is None:
+                return []
         task = rank[3]
         return [task, *self._companions(asker, task)] if task.batchable else [task]
 

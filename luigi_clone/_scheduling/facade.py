@@ -113,10 +113,8 @@ class Task(_View):
         machine = Machine(_Alone(), {})
         policy = machine.default_policy() if retry_policy is None else retry_policy
         record = machine.add_record(task_id, 0, priority, policy, None, stakeholder=False, runs=False)
-        visible = param_visibilities or {}
-        values = params or {}
-        hidden = tuple(name for name in values if visible.get(name, 0) != 0)
-        machine.describe(record, family, module, values, visible, hidden)
+        visible = machine.visibilities(param_visibilities or {})
+        machine.describe(record, family, module, params or {}, visible, visible.hidden_in(params or {}))
         machine.set_deps(record, tuple(dict.fromkeys(deps or ())))
         machine.set_needs(record, resources or {})
         machine.set_traits(record, accepts_messages, batchable=False)
@@ -196,7 +194,7 @@ class Task(_View):
     @property
     def param_visibilities(self) -> dict[str, int]:
         """Parameter name → 0 (public) or 1 (hidden)."""
-        return dict(self._record.visibilities)
+        return dict(self._record.visibilities.by_name)
 
     @property
     def public_params(self) -> dict[str, Any]:
@@ -230,11 +228,13 @@ class Task(_View):
 
 
 _PLAIN_FIELDS = frozenset(
-    "id status time updated retry remove worker_running time_running expl priority family module "
-    "accepts_messages batchable batch_id".split()
+    (
+        *("id", "status", "time", "updated", "retry", "remove", "worker_running", "time_running", "expl"),
+        *("priority", "family", "module", "accepts_messages", "batchable", "batch_id"),
+    )
 )
 _MORE_FIELDS = frozenset(
-    "tracking_url status_message progress_percentage first_failure_time scheduler_disable_time".split()
+    ["tracking_url", "status_message", "progress_percentage", "first_failure_time", "scheduler_disable_time"]
 )
 
 
@@ -324,7 +324,9 @@ class Worker(_View):
         return not self._record.assistant and not self._record.needy
 
 
-_WORKER_FIELDS = frozenset("id reference last_active last_get_work started disabled assistant state".split())
+_WORKER_FIELDS = frozenset(
+    ("id", "reference", "last_active", "last_get_work", "started", "disabled", "assistant", "state")
+)
 
 
 class SimpleTaskState:

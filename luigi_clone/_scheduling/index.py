@@ -49,6 +49,10 @@ class ReadyIndex:
         if not resource.gates and not resource.holders:
             self.resources.pop(resource.name, None)
 
+    def all_needs(self) -> list[Needs]:
+        """Return the needs that some task has."""
+        return list(self._needs.values())
+
     def needs(self, amounts: Mapping[str, Any]) -> Needs:
         """Return the shared object for these amounts."""
         key: Any = tuple(amounts.items()) if len(amounts) == 1 else tuple(sorted(amounts.items()))

@@ -7,6 +7,7 @@ changes something that they look at wraps the change in the two.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from heapq import heappush
 from typing import Any
 
 from luigi_clone._scheduling.batches import Grouping
@@ -19,7 +20,7 @@ from luigi_clone._scheduling.model import (
     TaskRecord,
     WorkerRecord,
 )
-from luigi_clone._scheduling.ready import Crew
+from luigi_clone._scheduling.ready import SLACK, Crew, shrink
 from luigi_clone._scheduling.timers import Timers
 from luigi_clone.task_status import BATCH_RUNNING, DISABLED, DONE, FAILED, PENDING, RUNNING
 
@@ -78,13 +79,14 @@ class Indexed:
     def _enter(self, task: TaskRecord) -> None:
         status = task.status
         if status is PENDING:
-            task.crew.pending += 1
+            crew = task.crew
+            crew.pending += 1
             if not task.unmet:
                 self._make_ready(task)
-            if not task.severed:
-                self._count(task.crew, 1)
+            if not task.severed and crew.members:
+                self._count(crew, 1)
             if task.needs.gates:
-                for member in task.crew.members:
+                for member in crew.members:
                     member.needy += 1
         elif status is FAILED:
             self._count(task.crew, 1)
@@ -94,13 +96,14 @@ class Indexed:
     def _leave(self, task: TaskRecord) -> None:
         status = task.status
         if status is PENDING:
-            task.crew.pending -= 1
+            crew = task.crew
+            crew.pending -= 1
             if task.rank is not None:
                 self._unready(task)
-            if not task.severed:
-                self._count(task.crew, -1)
+            if not task.severed and crew.members:
+                self._count(crew, -1)
             if task.needs.gates:
-                for member in task.crew.members:
+                for member in crew.members:
                     member.needy -= 1
         elif status is FAILED:
             self._count(task.crew, -1)
@@ -110,24 +113,41 @@ class Indexed:
     @staticmethod
     def _count(crew: Crew, change: int) -> None:
         members = crew.members
-        if not members:
-            return
-        for member in members:
-            member.pending += change
-        member.pending_last += change
         if len(members) == 1:
+            member = members[0]
+            member.pending += change
             member.pending_unique += change
+            member.pending_last += change
+        elif members:
+            for member in members:
+                member.pending += change
+            member.pending_last += change
 
     def _make_ready(self, task: TaskRecord) -> None:
-        task.rank = (-task.priority, task.time, task.seq, task)
-        task.crew.add(task)
+        rank = task.rank = (-task.priority, task.time, task.seq, task)
+        crew = task.crew
+        if task.needs.gates:
+            crew.add(task)
+        else:
+            bucket = crew.plain
+            bucket.size += 1
+            heap = bucket.heap
+            heappush(heap, rank)
+            if heap[0] is rank:
+                crew.notify(rank)
         if task.batchable:
             for grouping in self._groupings.get(task.family, {}).values():
                 grouping.add(task)
 
     def _unready(self, task: TaskRecord) -> None:
         task.rank = None
-        task.crew.drop(task)
+        if task.needs.gates:
+            task.crew.drop(task)
+        else:
+            bucket = task.crew.plain
+            bucket.size -= 1
+            if not bucket.size or len(bucket.heap) > 2 * bucket.size + SLACK:
+                shrink(bucket.heap, bucket.size)
         if task.batchable:
             for grouping in self._groupings.get(task.family, {}).values():
                 grouping.drop(task)
@@ -260,16 +280,20 @@ class Indexed:
     def _sever(self, roots: list[TaskRecord]) -> None:
         """Mark everything downstream of ``roots``, which cut."""
         while roots:
-            for dependent in self.dependents_of(roots.pop().id):
-                if not dependent.severed and self._mark_severed(dependent, True):
-                    roots.append(dependent)
+            roots.extend(
+                dependent
+                for dependent in self.dependents_of(roots.pop().id)
+                if not dependent.severed and self._mark_severed(dependent, True)
+            )
 
     def _mend(self, root: TaskRecord) -> None:
-        """``root`` does not cut any more: take the marks off downstream, as far as nothing else cuts.
+        """Work out the marks of ``root`` and of everything downstream anew: something may not cut any more.
 
         All are taken off first and then set again from outside: in a cycle each would keep the other's.
         """
-        mended: list[TaskRecord] = []
+        mended = [root]
+        if root.severed:
+            self._mark_severed(root, False)
         stack = [root]
         while stack:
             for dependent in self.dependents_of(stack.pop().id):

@@ -39,13 +39,13 @@ class Lifecycle(State):
         self.effects: list[Effect] = []
         self.wants_metrics = False
         self.wants_history = False
-        self._delays = self._current_delays()
+        self._delays = self.current_delays()
         self._default_policy = _policy_of(settings)
 
     # ---- workers
 
     def touch(self, worker_id: str, now: float) -> WorkerRecord:
-        """A worker shows a sign of life."""
+        """Note a sign of life of a worker."""
         worker = self.workers.get(worker_id)
         if worker is None:
             return self.new_worker(worker_id, now)
@@ -53,7 +53,7 @@ class Lifecycle(State):
         return worker
 
     def new_worker(self, worker_id: str, now: float) -> WorkerRecord:
-        """A worker is heard of for the first time, or again after it had vanished."""
+        """Take in a worker that is heard of for the first time, or again after it had vanished."""
         worker = self.add_worker_record(worker_id, now)
         self.timers.set(now + self.settings.worker_disconnect_delay, WORKER, worker)
         return worker
@@ -139,8 +139,14 @@ class Lifecycle(State):
 
     def prune(self, now: float) -> None:
         """Drop silent workers, fail what they ran, and do whatever else is due."""
-        if self._current_delays() != self._delays:
-            self._set_timers_anew()
+        settings = self.settings
+        disconnect, persist, retry = self._delays
+        if (
+            settings.worker_disconnect_delay != disconnect
+            or settings.disable_persist != persist
+            or settings.retry_delay != retry
+        ):
+            self.set_timers_anew()
         due = self.timers.take(now)
         if due:
             for timer in due:
@@ -197,11 +203,16 @@ class Lifecycle(State):
     def _doom(self, now: float) -> None:
         stakeless, self.stakeless = self.stakeless, {}
         for task in stakeless.values():
-            if task.crew.stakeholders or task.remove is not None or self.tasks.get(task.id) is not task:
+            if self.tasks.get(task.id) is not task:
                 continue
-            if task.status is RUNNING or task.status is BATCH_RUNNING:
-                continue  # looked at again when it has ended
-            self.set_remove(task, now + self.settings.remove_delay)
+            running = task.status is RUNNING or task.status is BATCH_RUNNING
+            if task.remove is not None and task.remove <= now:
+                if running:
+                    self.stakeless[task.id] = task  # its date has passed: it goes when the run has ended
+                else:
+                    self._remove(task)
+            elif task.remove is None and not task.crew.stakeholders and task.status is not RUNNING:
+                self.set_remove(task, now + self.settings.remove_delay)
 
     def _check_disabled(self, timer: Timer, now: float) -> None:
         task: TaskRecord = timer.subject
@@ -228,20 +239,28 @@ class Lifecycle(State):
         if task.remove != timer.due or self.tasks.get(task.id) is not task:
             return
         if task.status is RUNNING or task.status is BATCH_RUNNING:
-            self.set_remove(task, None)
-            return
+            self.stakeless[task.id] = task
+        else:
+            self._remove(task)
+
+    def _remove(self, task: TaskRecord) -> None:
         self.effects.append(("log", "Removing task %r", (task.id,)))
         self.remove_record(task)
 
     # ---- timers
 
-    def _current_delays(self) -> tuple[float, float, float]:
+    def delays_in_use(self) -> tuple[float, float, float]:
+        """Return the delays that the timers were set by."""
+        return self._delays
+
+    def current_delays(self) -> tuple[float, float, float]:
+        """Return the delays that the settings ask for."""
         settings = self.settings
         return settings.worker_disconnect_delay, settings.disable_persist, settings.retry_delay
 
-    def _set_timers_anew(self) -> None:
+    def set_timers_anew(self) -> None:
         """Set every timer from the state: after a replay, and when a delay was changed."""
-        self._delays = disconnect, persist, _ = self._current_delays()
+        self._delays = disconnect, persist, _ = self.current_delays()
         self.timers.replace([])
         for worker in self.workers.values():
             self.timers.set(worker.last_active + disconnect, WORKER, worker)

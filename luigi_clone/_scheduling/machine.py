@@ -1,8 +1,9 @@
 """The scheduler's state machine.
 
-Its methods take plain arguments and the time, and return plain answers: equal inputs give equal outputs. What
-the caller has to do besides (mails, metrics, history rows, log lines) is appended to ``effects``; what happened
-is appended to ``facts`` where that is a list. Nothing here reads a clock, a file or a random number.
+Its methods take plain arguments and the time, and return plain answers: equal inputs give equal outputs.
+What the caller has to do besides (mails, metrics, history rows, log lines) is appended to ``effects``; what
+happened is appended to ``facts`` where that is a list. Nothing here reads a clock, a file or a random
+number.
 """
 
 from __future__ import annotations

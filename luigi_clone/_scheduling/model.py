@@ -1,7 +1,7 @@
 """What the scheduler remembers: tasks, workers, batches, and the settings it asks for.
 
-Records are plain data. They are changed only by the apply functions of :class:`luigi_clone._scheduling.state.State`,
-which keep every index in step.
+Records are plain data. They are changed only by the apply functions of
+:class:`luigi_clone._scheduling.state.State`, which keep every index in step.
 """
 
 from __future__ import annotations
@@ -82,11 +82,25 @@ class Settings(Protocol):
 
 
 Rank = tuple[float, float, int, "TaskRecord"]
-"""Order in which tasks are given out: ascending (−priority, first seen, arrival)."""
+"""Order in which tasks are given out: ascending (-priority, first seen, arrival)."""
 
+NO_AMOUNTS: Mapping[str, Any] = {}
 NO_PARAMS: Mapping[str, str] = {}
 NO_RESPONSES: Mapping[str, Any] = {}
-NO_VISIBILITIES: Mapping[str, int] = {}
+
+
+class Visibilities(NamedTuple):
+    """Who may see which parameter; equal ones are the same object."""
+
+    by_name: Mapping[str, int]  # 0: everybody
+    hidden: tuple[str, ...]  # those that lists do not show
+
+    def hidden_in(self, params: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the names in ``params`` that lists do not show."""
+        return tuple(name for name in self.hidden if name in params) if self.hidden else ()
+
+
+NO_VISIBILITIES = Visibilities({}, ())
 
 
 class TaskRecord:
@@ -145,7 +159,7 @@ class TaskRecord:
         self.family = ""
         self.module: str | None = None
         self.params: Mapping[str, Any] = NO_PARAMS
-        self.visibilities: Mapping[str, int] = NO_VISIBILITIES
+        self.visibilities = NO_VISIBILITIES
         self.hidden_params: tuple[str, ...] = ()
         self.deps: tuple[str, ...] = ()
         # one dependent is kept as a tuple, several by id

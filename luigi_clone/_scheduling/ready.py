@@ -1,10 +1,10 @@
 """Ready tasks, ordered so that the next one for a worker is found without looking at the others.
 
-Tasks that differ in nothing but rank share a :class:`Bucket`: they have the same ordered workers, stakeholders
-and resource needs. The buckets of one :class:`Crew` (the same workers) stand in queues, one queue for each
-:class:`Gate` (an amount of a resource). A gate is open while that amount is free. A bucket stands in the queue of
-one of its gates; when the bucket's turn comes and another gate is closed, it moves to the queue of that one. So a
-task whose mutex is taken costs nothing until the mutex is free.
+Tasks that differ in nothing but rank share a :class:`Bucket`: they have the same ordered workers,
+stakeholders and resource needs. The buckets of one :class:`Crew` (the same workers) stand in queues, one
+queue for each :class:`Gate` (an amount of a resource). A gate is open while that amount is free. A bucket
+stands in the queue of one of its gates; when the bucket's turn comes and another gate is closed, it moves
+to the queue of that one. So a task whose mutex is taken costs nothing until the mutex is free.
 
 All orders are heaps with lazy deletion, each holding a lower bound for each child (:class:`Pool`).
 """
@@ -19,7 +19,7 @@ from luigi_clone._scheduling.model import Rank, TaskRecord
 if TYPE_CHECKING:
     from luigi_clone._scheduling.model import WorkerRecord
 
-_SLACK = 32  # stale entries that a heap may hold beyond one for each live one
+SLACK = 32  # stale entries that a heap may hold beyond one for each live one
 
 
 def first(heap: list[Rank]) -> Rank | None:
@@ -36,7 +36,7 @@ def shrink(heap: list[Rank], valid: int) -> None:
     """Drop stale entries when they outnumber the ``valid`` ones."""
     if not valid:
         heap.clear()
-    elif len(heap) > 2 * valid + _SLACK:
+    elif len(heap) > 2 * valid + SLACK:
         heap[:] = [rank for rank in heap if rank[3].rank is rank]
         heapify(heap)
 
@@ -48,7 +48,8 @@ class _Ranked(Protocol):
 class Pool:
     """Children ordered by their best task.
 
-    ``live`` has a lower bound of each child's best rank; the heap has an entry for it, and perhaps stale ones.
+    ``live`` has a lower bound of each child's best rank; the heap has an entry for it, and perhaps stale
+    ones.
     """
 
     __slots__ = ("heap", "live")
@@ -65,7 +66,7 @@ class Pool:
             return False
         live[child] = rank
         heap = self.heap
-        if len(heap) > 2 * len(live) + _SLACK:
+        if len(heap) > 2 * len(live) + SLACK:
             heap[:] = [(bound, node) for node, bound in live.items()]
             heapify(heap)
         else:
@@ -126,7 +127,7 @@ class Everyone(Pool):
 class Resource:
     """A named amount that running tasks share."""
 
-    __slots__ = ("gates", "holders", "limit", "name", "users", "used", "waiting")
+    __slots__ = ("gates", "holders", "limit", "name", "used", "users", "waiting")
 
     def __init__(self, name: str, limit: float) -> None:
         self.name = name
@@ -218,7 +219,7 @@ class Bucket:
         self.needs = needs
         self.heap: list[Rank] = []
         self.size = 0  # entries of the heap that are valid
-        self.queue: Queue | None = None
+        self.queue: Queue  # the buckets of tasks without needs have none
 
     def __lt__(self, other: object) -> bool:
         return False  # heap entries of equal rank: any order will do
@@ -319,6 +320,7 @@ class Crew:
     """
 
     __slots__ = (
+        "blank",
         "buckets",
         "everyone",
         "members",
@@ -347,6 +349,7 @@ class Crew:
         self.runnable = runnable
         self.stakeholders = stakeholders
         self.members = members
+        self.blank = not workers and not runnable  # nobody has said that it can run the task
         self.tasks: dict[str, TaskRecord] = {}
         self.pending = 0  # how many of them are PENDING
         self.successors: dict[tuple[str, bool, bool], Crew] = {}
@@ -396,17 +399,10 @@ class Crew:
         return queue
 
     def add(self, task: TaskRecord) -> None:
-        """Take in a task that has become ready and has its rank."""
+        """Take in a task with needs that has become ready and has its rank."""
         rank = task.rank
         assert rank is not None
         needs = task.needs
-        if not needs.gates:
-            bucket = self.plain
-            bucket.size += 1
-            heappush(bucket.heap, rank)
-            if bucket.heap[0] is rank:
-                self.notify(rank)
-            return
         for gate in needs.gates:
             gate.resource.waiting += 1
             heappush(gate.resource.users, rank)
@@ -417,16 +413,11 @@ class Crew:
         found.size += 1
         heappush(found.heap, rank)
         if found.heap[0] is rank:
-            assert found.queue is not None
             found.queue.accept(rank, found)
 
     def drop(self, task: TaskRecord) -> None:
-        """Forget a task that was ready; it has no rank any more."""
+        """Forget a task with needs that was ready; it has no rank any more."""
         needs = task.needs
-        if not needs.gates:
-            self.plain.size -= 1
-            shrink(self.plain.heap, self.plain.size)
-            return
         for gate in needs.gates:
             resource = gate.resource
             resource.waiting -= 1
@@ -440,7 +431,6 @@ class Crew:
     def _remove(self, bucket: Bucket) -> None:
         del self.buckets[bucket.needs]
         queue = bucket.queue
-        assert queue is not None
         queue.withdraw(bucket)
         if not queue.live:
             queue.leave()

@@ -9,14 +9,35 @@ from typing import Any
 from luigi_clone._scheduling import arguments
 from luigi_clone._scheduling.lifecycle import Lifecycle
 from luigi_clone._scheduling.model import (
+    NO_AMOUNTS,
+    NO_PARAMS,
+    NO_VISIBILITIES,
     STATUSES,
     Batch,
     RetryPolicy,
     Settings,
     TaskRecord,
+    Visibilities,
     WorkerRecord,
 )
-from luigi_clone.task_status import BATCH_RUNNING, DISABLED, DONE, FAILED, PENDING, RUNNING
+from luigi_clone.task_status import BATCH_RUNNING, DISABLED, DONE, FAILED, PENDING, RUNNING, UNKNOWN
+
+_NO_POLICY: Mapping[str, Any] = dict.fromkeys(RetryPolicy._fields)  # what a task without a policy sends
+
+
+def _is_placeholder(task: TaskRecord) -> bool:
+    """Whether nothing is known of the task but that others depend on it."""
+    return (
+        task.status is UNKNOWN
+        and task.crew.blank
+        and not (task.family or task.module or task.params or task.visibilities.by_name)
+        and not (task.deps or task.needs.gates or task.remove is not None)
+    )
+
+
+def _text(name: Any) -> Any:
+    """Return a name that many tasks share as one object."""
+    return intern(name) if name and type(name) is str else name
 
 
 class Registration(Lifecycle):
@@ -25,7 +46,7 @@ class Registration(Lifecycle):
     def __init__(self, settings: Settings, limits: Mapping[str, float]) -> None:
         super().__init__(settings, limits)
         self._policies: dict[RetryPolicy, RetryPolicy] = {}
-        self._visibilities: dict[Any, Mapping[str, int]] = {}
+        self._visibilities: dict[Any, Visibilities] = {}
 
     def add_task(
         self,
@@ -64,17 +85,16 @@ class Registration(Lifecycle):
         if type(priority) is not int:
             priority = arguments.number("priority", priority)
         wanted = STATUSES.get(status) or arguments.status(status)
-        dep_ids = None if deps is None else arguments.ids("deps", deps)
+        dep_ids = None if deps is None else arguments.ids("deps", deps) if deps else ()
         more_deps = arguments.ids("new_deps", new_deps) if new_deps else ()
         amounts = arguments.amounts("resources", resources) if resources else resources
         policy = None if retry_policy_dict is None else self._policy(retry_policy_dict)
-        if params:
-            params = arguments.mapping("params", params)
-        if param_visibilities:
-            param_visibilities = arguments.visibilities(param_visibilities)
         task = self.tasks.get(task_id)
+        if params and (task is None or not task.params):
+            params = arguments.mapping("params", params)
+        shown = self.visibilities(param_visibilities) if param_visibilities else NO_VISIBILITIES
         claimed = None
-        if wanted is RUNNING and batch_id is not None:
+        if batch_id is not None and wanted is RUNNING:
             claimed = self._claimed(task, batch_id)
 
         sender = self.workers.get(worker)
@@ -82,39 +102,90 @@ class Registration(Lifecycle):
             sender = self.new_worker(worker, now)
         else:
             sender.last_active = now
-        stakes = not assistant and not sender.disabled
-        runs = bool(runnable) and wanted is not FAILED and not sender.disabled
-        if task is None:
-            if sender.disabled:
-                return
-            task = self.add_record(task_id, now, priority, self.default_policy(), sender, stakes, runs)
-            created = True
-        else:
-            if sender.disabled and task.status is not RUNNING:
-                return
-            if wanted is PENDING and task.status is DONE:
-                if now - task.updated < self.settings.stable_done_cooldown_secs:
-                    return
-            created = False
+        disabled = sender.disabled
+        if disabled and (task is None or task.status is not RUNNING):
+            return
+        stakes = not assistant and not disabled
+        runs = bool(runnable) and wanted is not FAILED and not disabled
 
         if (
-            (family and not task.family)
-            or (params and not task.params)
-            or (module and not task.module)
-            or (param_visibilities and not task.visibilities)
+            (wanted is PENDING or wanted is DONE)
+            and (task is None or _is_placeholder(task))
+            and batch_id is None
+            and not more_deps
         ):
-            self._describe(task, family, module, params, param_visibilities)
-        if not created or batch_id is not None or wanted is RUNNING:
-            self._tell_run(task, wanted, now, sender, batch_id, claimed)
-        self._tell_traits(task, accepts_messages, batchable, family, runnable, tracking_url, expl)
+            task = self.admit(
+                task,
+                task_id,
+                now,
+                wanted,
+                priority,
+                self.default_policy() if policy is None else policy,
+                sender,
+                stakes,
+                runs,
+                _text(family) or "",
+                _text(module),
+                params or NO_PARAMS,
+                shown,
+                shown.hidden_in(params) if params else (),
+                accepts_messages,
+                batchable,
+                dep_ids or (),
+                amounts or NO_AMOUNTS,
+                expl,
+            )
+            if tracking_url is not None:
+                self.tell(task, "tracking_url", tracking_url)
+            if self.wants_history:
+                self.effects.append(("history", task, wanted, None))
+            if self.wants_metrics and wanted is DONE:
+                self.effects.append(("metric", "done", task))
+            if task.deps:
+                if stakes:
+                    self._stake_deps(task, priority, now, sender)
+                self._raise_priority(task, priority)
+            return
 
+        created = task is None
+        if task is None:
+            task = self.add_record(task_id, now, priority, self.default_policy(), sender, stakes, runs)
+        elif (
+            wanted is PENDING
+            and task.status is DONE
+            and now - task.updated < self.settings.stable_done_cooldown_secs
+        ):
+            return
+        if (
+            (params and not task.params)
+            or (family and not task.family)
+            or (module and not task.module)
+            or (shown.by_name and not task.visibilities.by_name)
+        ):
+            self._describe(task, family, module, params, shown)
+        if wanted is RUNNING or batch_id is not None:
+            self._tell_run(task, wanted, now, sender, batch_id, claimed)
+        if task.remove is not None:
+            self.set_remove(task, None)
+        self._tell_traits(task, accepts_messages, batchable, family, runnable)
+        if tracking_url is not None or (task.status is not RUNNING and task.more.tracking_url is not None):
+            for one in self._with_members(task):
+                self.tell(one, "tracking_url", tracking_url)
+        if expl is not None:
+            if task.batch_id is None:
+                self.set_expl(task, expl)
+            else:
+                for one in self._with_members(task):
+                    self.set_expl(one, expl)
+
+        status_now = task.status
         applied = (
-            (task.status is not RUNNING and task.status is not BATCH_RUNNING)
-            or bool(more_deps)
+            (status_now is not RUNNING and status_now is not BATCH_RUNNING)
             or (task.worker_running == worker and (wanted is DONE or wanted is FAILED or wanted is RUNNING))
+            or bool(more_deps)
         )
         if applied:
-            if self.wants_history and (wanted is PENDING or created or wanted is not task.status):
+            if self.wants_history and (wanted is PENDING or created or wanted is not status_now):
                 self.effects.append(("history", task, wanted, None))
             if wanted is not PENDING:
                 self.change_status(task, wanted, now)
@@ -129,12 +200,15 @@ class Registration(Lifecycle):
                 self.set_deps(task, all_deps)
         if amounts is not None and (amounts or task.needs.gates):
             self.set_needs(task, amounts)
-        if not created and (stakes or runs):
+        crew = task.crew
+        if (runs and worker not in crew.workers) or (stakes and worker not in crew.stakeholders):
             self.join(task, sender, stakes, runs)
-        if stakes and task.deps:
-            self._stake_deps(task, priority, now, sender)
-        if priority > task.priority or task.deps:
+        if task.deps:
+            if stakes:
+                self._stake_deps(task, priority, now, sender)
             self._raise_priority(task, priority)
+        elif priority > task.priority:
+            self.set_priority(task, priority)
         if policy is not None and policy is not task.policy:
             self.set_policy(task, policy)
         if applied and wanted is PENDING:
@@ -142,8 +216,16 @@ class Registration(Lifecycle):
 
     # ---- the parts
 
+    @staticmethod
+    def status(name: str) -> str:
+        """Return the shared text of a status. Raises ValueError if there is none of that name."""
+        return arguments.status(name)
+
     def _policy(self, given: Mapping[str, Any]) -> RetryPolicy:
-        policy = arguments.retry_policy(given, self.default_policy())
+        default = self.default_policy()
+        if given == _NO_POLICY:
+            return default
+        policy = arguments.retry_policy(given, default)
         return self._policies.setdefault(policy, policy)
 
     def _claimed(self, task: TaskRecord | None, batch_id: str) -> Batch | None:
@@ -164,30 +246,29 @@ class Registration(Lifecycle):
         family: str,
         module: str | None,
         params: Mapping[str, Any] | None,
-        visibilities: Mapping[str, int] | None,
+        visibilities: Visibilities,
     ) -> None:
         """Fill in what is still empty."""
-        shown: Mapping[str, int] = task.visibilities
-        hidden = task.hidden_params
-        if visibilities and not shown:
-            shown = self._shared_visibilities(visibilities)
-        stored = task.params
+        shown = task.visibilities if task.visibilities.by_name else visibilities
+        stored, hidden = task.params, task.hidden_params
         if params and not stored:
-            stored = params
-            if shown:
-                hidden = tuple(name for name in params if shown.get(name, 0) != 0)
+            stored, hidden = params, shown.hidden_in(params)
         self.describe(
-            task,
-            task.family or (intern(family) if type(family) is str else str(family or "")),
-            task.module or (intern(module) if type(module) is str else module),
-            stored,
-            shown,
-            hidden,
+            task, task.family or _text(family) or "", task.module or _text(module), stored, shown, hidden
         )
 
-    def _shared_visibilities(self, visibilities: Mapping[str, int]) -> Mapping[str, int]:
-        key = tuple(visibilities.items())
-        return self._visibilities.setdefault(key, visibilities)
+    def visibilities(self, given: Mapping[str, int]) -> Visibilities:
+        """Return the shared object for these visibilities. Raises ValueError if one is not a number."""
+        try:
+            key = tuple(given.items())
+            known = self._visibilities.get(key)
+        except (AttributeError, TypeError):
+            known = None
+        if known is None:
+            by_name = arguments.visibilities(given)
+            known = Visibilities(by_name, tuple(name for name, one in by_name.items() if one != 0))
+            self._visibilities[tuple(by_name.items())] = known
+        return known
 
     def _tell_run(
         self,
@@ -198,7 +279,7 @@ class Registration(Lifecycle):
         batch_id: str | None,
         claimed: Batch | None,
     ) -> None:
-        """A run that the sender tells of, and what that does to the date of removal."""
+        """Note the run or the batch that the sender tells of."""
         if wanted is RUNNING and (
             task.worker_running is None or (task.status is not RUNNING and task.status is not BATCH_RUNNING)
         ):
@@ -209,8 +290,6 @@ class Registration(Lifecycle):
             self.set_run(task, sender.id, now, held)
         if batch_id is not None:
             self.set_batch(task, batch_id)
-        if task.remove is not None:
-            self.set_remove(task, None)
 
     def _tell_traits(
         self,
@@ -219,8 +298,6 @@ class Registration(Lifecycle):
         batchable: bool | None,
         family: str,
         runnable: bool | None,
-        tracking_url: str | None,
-        expl: str | None,
     ) -> None:
         accepts = task.accepts_messages
         if accepts_messages:
@@ -230,13 +307,6 @@ class Registration(Lifecycle):
         batches = task.batchable if batchable is None else bool(batchable)
         if accepts is not task.accepts_messages or batches is not task.batchable:
             self.set_traits(task, accepts, batches)
-        if tracking_url is not None or task.status is not RUNNING:
-            for one in self._with_members(task):
-                if one.more.tracking_url != tracking_url:
-                    self.tell(one, "tracking_url", tracking_url)
-        if expl is not None:
-            for one in self._with_members(task):
-                self.set_expl(one, expl)
 
     def _with_members(self, task: TaskRecord) -> Iterable[TaskRecord]:
         """Return the task and, if it stands for a batch, its members."""

@@ -1,8 +1,8 @@
 """The only functions that change the scheduler's tables.
 
-Each *apply function* makes one kind of change and keeps every index in step with it. It stands for one kind of
-*fact*: where a journal asks for facts, the call's fields are appended to :attr:`State.facts` as a tuple, and
-:func:`luigi_clone._scheduling.facts.replay` makes the same change from that tuple. The functions decide
+Each *apply function* makes one kind of change and keeps every index in step with it. It stands for one kind
+of *fact*: where a journal asks for facts, the call's fields are appended to :attr:`State.facts` as a tuple,
+and :func:`luigi_clone._scheduling.facts.replay` makes the same change from that tuple. The functions decide
 nothing: what changes, and to what, is decided by the rules in the classes built on this one.
 """
 
@@ -21,6 +21,7 @@ from luigi_clone._scheduling.model import (
     More,
     RetryPolicy,
     TaskRecord,
+    Visibilities,
     WorkerRecord,
 )
 from luigi_clone._scheduling.ready import Pool
@@ -43,7 +44,7 @@ class State(Indexed):
         stakeholder: bool,
         runs: bool,
     ) -> TaskRecord:
-        """A task is heard of: a record that is UNKNOWN so far."""
+        """Make a record of a task that is UNKNOWN so far."""
         if self.facts is not None:
             worker_id = None if worker is None else worker.id
             self.facts.append(("task_added", task_id, now, priority, policy, worker_id, stakeholder, runs))
@@ -62,18 +63,108 @@ class State(Indexed):
         self.version += 1
         return task
 
+    def admit(
+        self,
+        task: TaskRecord | None,
+        task_id: str,
+        now: float,
+        status: str,
+        priority: float,
+        policy: RetryPolicy,
+        worker: WorkerRecord,
+        stakeholder: bool,
+        runs: bool,
+        family: str,
+        module: str | None,
+        params: Mapping[str, Any],
+        visibilities: Visibilities,
+        hidden: tuple[str, ...],
+        accepts_messages: bool | None,
+        batchable: bool | None,
+        deps: tuple[str, ...],
+        amounts: Mapping[str, Any],
+        expl: str | None,
+    ) -> TaskRecord:
+        """Take in all about a task of which nothing was known but its id: the changes of most calls in one.
+
+        ``task`` is the record that is UNKNOWN so far, if there is one; ``status`` is PENDING or DONE.
+        """
+        if self.facts is not None:
+            first = ("task_admitted", task_id, now, status, priority, policy, worker.id, stakeholder, runs)
+            described = (family, module, dict(params), dict(visibilities.by_name), hidden)
+            rest = (accepts_messages, batchable, deps, dict(amounts), expl)
+            self.facts.append((*first, *described, *rest))
+        index = self.index
+        if task is None:
+            crew = index.successor(index.nobody, worker, stakeholder, runs)
+            self._arrivals += 1
+            task = TaskRecord(task_id, self._arrivals, now, priority, policy, crew, index.no_needs)
+            self.tasks[task_id] = task
+            if not stakeholder:
+                self.stakeless[task_id] = task
+            if self._orphans:
+                task.dependents = self._orphans.pop(task_id, ())
+        else:
+            task_id = task.id
+            old = task.crew
+            crew = index.successor(old, worker, stakeholder, runs)
+            del self.by_status[UNKNOWN][task_id]
+            if crew is not old:
+                del old.tasks[task_id]
+                if not old.tasks:
+                    index.forget_crew(old)
+                task.crew = crew
+            if priority > task.priority:
+                task.priority = priority
+            task.policy = policy
+            task.updated = now
+        crew.tasks[task_id] = self.by_status[status][task_id] = task
+        task.family = family
+        task.module = module
+        task.params = params
+        task.visibilities = visibilities
+        task.hidden_params = hidden
+        if accepts_messages:
+            task.accepts_messages = True
+        if batchable:
+            task.batchable = True
+        if expl is not None:
+            task.expl = expl
+        if amounts:
+            task.needs = needs = index.needs(amounts)
+            needs.uses += 1
+        task.status = status
+        if status is DONE and task.dependents:
+            self._tell_dependents(task, done=True)
+        if deps:
+            self._add_deps(task, deps)
+        if status is PENDING:
+            self._enter(task)
+            if task.severed:
+                self._sever([task])
+        self.version += 1
+        return task
+
     def describe(
         self,
         task: TaskRecord,
         family: str,
         module: str | None,
         params: Mapping[str, Any],
-        visibilities: Mapping[str, int],
+        visibilities: Visibilities,
         hidden: tuple[str, ...],
     ) -> None:
-        """What the task is."""
+        """Note what the task is."""
         if self.facts is not None:
-            fact = ("task_described", task.id, family, module, dict(params), dict(visibilities), hidden)
+            fact = (
+                "task_described",
+                task.id,
+                family,
+                module,
+                dict(params),
+                dict(visibilities.by_name),
+                hidden,
+            )
             self.facts.append(fact)
         grouped = task.rank is not None and task.batchable
         if grouped:
@@ -87,7 +178,7 @@ class State(Indexed):
             self._enter(task)
 
     def join(self, task: TaskRecord, worker: WorkerRecord, stakeholder: bool, runs: bool) -> None:
-        """``worker`` gets a stake in the task, or can run it, or both."""
+        """Give ``worker`` a stake in the task, or note that it can run it, or both."""
         crew = self.index.successor(task.crew, worker, stakeholder, runs)
         if crew is task.crew:
             return
@@ -96,7 +187,7 @@ class State(Indexed):
         self._move(task, crew)
 
     def set_deps(self, task: TaskRecord, deps: tuple[str, ...]) -> None:
-        """What the task depends on: ids without repetition."""
+        """Note what the task depends on: ids without repetition."""
         if self.facts is not None:
             self.facts.append(("task_deps", task.id, deps))
         waiting = task.status is PENDING
@@ -108,24 +199,18 @@ class State(Indexed):
             for dep in old:
                 if dep not in kept:
                     self._unlink(task, dep)
-        task.deps = deps
-        unmet = 0
-        for dep in deps:
-            if not self._link(task, dep):
-                unmet += 1
-        task.unmet = unmet
         was_severed = task.severed
-        task.severed = bool(self.by_status[DISABLED]) and self._is_severed(task)
+        self._add_deps(task, deps)
         if waiting:
             self._enter(task)
-            if task.severed and not was_severed:
-                self._sever([task])
-            elif was_severed and not task.severed:
-                self._mend(task)
+        if was_severed:
+            self._mend(task)
+        elif waiting and task.severed:
+            self._sever([task])
         self.version += 1
 
     def set_needs(self, task: TaskRecord, amounts: Mapping[str, Any]) -> None:
-        """Which resources the task needs."""
+        """Note which resources the task needs."""
         if self.facts is not None:
             self.facts.append(("task_needs", task.id, dict(amounts)))
         index, old = self.index, task.needs
@@ -141,7 +226,7 @@ class State(Indexed):
             index.forget_needs(old)
 
     def set_priority(self, task: TaskRecord, priority: float) -> None:
-        """How urgent the task is."""
+        """Note how urgent the task is."""
         if self.facts is not None:
             self.facts.append(("task_priority", task.id, priority))
         if task.rank is None:
@@ -152,19 +237,19 @@ class State(Indexed):
             self._make_ready(task)
 
     def set_policy(self, task: TaskRecord, policy: RetryPolicy) -> None:
-        """When failures disable the task."""
+        """Note when failures disable the task."""
         if self.facts is not None:
             self.facts.append(("task_policy", task.id, policy))
         task.policy = policy
 
     def set_expl(self, task: TaskRecord, expl: str | None) -> None:
-        """What was last said about an end of the task."""
+        """Keep what was last said about an end of the task."""
         if self.facts is not None:
             self.facts.append(("task_expl", task.id, expl))
         task.expl = expl
 
     def set_traits(self, task: TaskRecord, accepts_messages: bool, batchable: bool) -> None:
-        """Whether the task listens to messages, and whether it can be part of a batch."""
+        """Note whether the task listens to messages, and whether it can be part of a batch."""
         if self.facts is not None:
             self.facts.append(("task_traits", task.id, accepts_messages, batchable))
         task.accepts_messages = accepts_messages
@@ -174,13 +259,13 @@ class State(Indexed):
             self._enter(task)
 
     def tell(self, task: TaskRecord, field: str, value: Any) -> None:
-        """A running task says something: ``field`` is one of tracking_url, status_message, progress_percentage."""
+        """Keep what a running task says: its tracking_url, status_message or progress_percentage."""
         if self.facts is not None:
             self.facts.append(("task_told", task.id, field, value))
         setattr(self._more(task), field, value)
 
     def set_response(self, task: TaskRecord, message_id: str, response: Any) -> None:
-        """The task answers a message; ``None`` when the answer was taken."""
+        """Keep the task's answer to a message; ``None`` when the answer was taken."""
         if self.facts is not None:
             self.facts.append(("task_response", task.id, message_id, response))
         more = self._more(task)
@@ -190,7 +275,7 @@ class State(Indexed):
         more.responses = responses or NO_RESPONSES
 
     def set_status(self, task: TaskRecord, status: str, now: float) -> None:
-        """The task gets another status."""
+        """Change the status."""
         if self.facts is not None:
             self.facts.append(("task_status", task.id, status, now))
         old = task.status
@@ -210,11 +295,10 @@ class State(Indexed):
                 self._tell_dependents(task, done=True)
             elif old is DONE:
                 self._tell_dependents(task, done=False)
-            if self._cuts(task) != cut:
-                if cut:
-                    self._mend(task)
-                else:
-                    self._sever([task])
+            if cut and status is not DISABLED:
+                self._mend(task)
+            elif not cut and self._cuts(task):
+                self._sever([task])
         self.version += 1
 
     def set_failures(
@@ -225,7 +309,7 @@ class State(Indexed):
         disabled_at: float | None,
         expires: float,
     ) -> None:
-        """When the task failed lately and first, and since when it is disabled for that (until ``expires``)."""
+        """Note when the task failed, first and lately, and when it was disabled for that."""
         if self.facts is not None:
             self.facts.append(("task_failures", task.id, failures, first, disabled_at, expires))
         more = self._more(task)
@@ -236,14 +320,14 @@ class State(Indexed):
             self.timers.set(expires, ENABLE, task)
 
     def set_retry(self, task: TaskRecord, due: float) -> None:
-        """When a FAILED task becomes PENDING again."""
+        """Note when a FAILED task becomes PENDING again."""
         if self.facts is not None:
             self.facts.append(("task_retry", task.id, due))
         task.retry = due
         self.timers.set(due, RETRY, task)
 
     def set_remove(self, task: TaskRecord, due: float | None) -> None:
-        """When the task is dropped, unless somebody registers it before."""
+        """Note when the task is dropped, unless somebody registers it before."""
         if self.facts is not None:
             self.facts.append(("task_remove", task.id, due))
         task.remove = due
@@ -255,7 +339,7 @@ class State(Indexed):
     def set_run(
         self, task: TaskRecord, worker_id: str | None, started: float | None, held: Mapping[str, Any] | None
     ) -> None:
-        """Who runs the task since when, and what it holds meanwhile."""
+        """Note who runs the task since when, and what it holds meanwhile."""
         if self.facts is not None:
             copied = None if held is None else dict(held)
             self.facts.append(("task_run", task.id, worker_id, started, copied))
@@ -269,7 +353,7 @@ class State(Indexed):
             self._enter(task)
 
     def set_held(self, task: TaskRecord, held: Mapping[str, Any]) -> None:
-        """A running task gives back a part of what it holds."""
+        """Take back a part of what a running task holds."""
         if self.facts is not None:
             self.facts.append(("task_held", task.id, dict(held)))
         batch = None if task.batch_id is None else self.batches.get(task.batch_id)
@@ -285,7 +369,7 @@ class State(Indexed):
             self.index.holder_changed(task, held)
 
     def set_batch(self, task: TaskRecord, batch_id: str | None) -> None:
-        """The batch that the task stands for or belongs to."""
+        """Note the batch that the task stands for or belongs to."""
         if self.facts is not None:
             self.facts.append(("task_batch", task.id, batch_id))
         if batch_id == task.batch_id:
@@ -297,7 +381,7 @@ class State(Indexed):
         self._enter(task)
 
     def remove_record(self, task: TaskRecord) -> None:
-        """The task is forgotten."""
+        """Forget the task."""
         if self.facts is not None:
             self.facts.append(("task_removed", task.id))
         cut = self._cuts(task)
@@ -314,6 +398,7 @@ class State(Indexed):
             self._orphans[task.id] = (
                 dependents if isinstance(dependents, dict) else {dependents[0].id: dependents[0]}
             )
+        task.deps, task.severed = (), False
         if cut:
             self._mend(task)
         self.index.forget_crew(task.crew)
@@ -329,7 +414,7 @@ class State(Indexed):
     def start_batch(
         self, batch_id: str, worker: WorkerRecord, members: tuple[TaskRecord, ...], now: float
     ) -> None:
-        """``members`` are given to ``worker`` to be run as one."""
+        """Give ``members`` to ``worker``, to be run as one."""
         if self.facts is not None:
             self.facts.append(("batch_started", batch_id, worker.id, tuple(t.id for t in members), now))
         batch = Batch(batch_id, worker.id, {})
@@ -338,7 +423,7 @@ class State(Indexed):
         for task in members:
             task.worker_running = worker.id
             task.time_running = now
-            task.held = dict(task.needs.amounts)
+            task.held = task.needs.amounts
             task.batch_id = batch_id
             batch.members[task.id] = task
             self.set_status(task, BATCH_RUNNING, now)
@@ -358,7 +443,7 @@ class State(Indexed):
     def set_batcher(
         self, worker_id: str, family: str, batched_args: tuple[str, ...] | None, size: float
     ) -> None:
-        """``worker_id`` can merge tasks of ``family``."""
+        """Note how ``worker_id`` can merge tasks of ``family``."""
         if self.facts is not None:
             self.facts.append(("batcher_set", worker_id, family, batched_args, size))
         self.batchers.setdefault(worker_id, {})[family] = Batcher(batched_args, size)
@@ -377,14 +462,14 @@ class State(Indexed):
     # ---- workers
 
     def add_worker_record(self, worker_id: str, now: float) -> WorkerRecord:
-        """A worker is heard of."""
+        """Make a record of a worker."""
         if self.facts is not None:
             self.facts.append(("worker_added", worker_id, now))
         worker = self.workers[worker_id] = WorkerRecord(worker_id, now, Pool())
         return worker
 
     def set_worker_info(self, worker: WorkerRecord, info: dict[str, Any]) -> None:
-        """What the worker says of itself."""
+        """Keep what the worker says of itself."""
         if self.facts is not None:
             self.facts.append(("worker_info", worker.id, dict(info)))
         worker.info = info
@@ -394,14 +479,14 @@ class State(Indexed):
                 self.suspects[task.id] = task
 
     def set_worker_disabled(self, worker: WorkerRecord) -> None:
-        """The worker is to get no work any more; its tasks are left to others."""
+        """Give the worker no work any more; its tasks are left to others."""
         if self.facts is not None:
             self.facts.append(("worker_disabled", worker.id))
         worker.disabled = True
         self._withdraw(worker, stakeholder=False)
 
     def drop_worker(self, worker: WorkerRecord) -> None:
-        """The worker has vanished."""
+        """Forget a worker that has vanished."""
         if self.facts is not None:
             self.facts.append(("worker_dropped", worker.id))
         del self.workers[worker.id]
@@ -413,13 +498,13 @@ class State(Indexed):
         self.index.forget_successors()
 
     def queue_message(self, worker: WorkerRecord, message: dict[str, Any]) -> None:
-        """A message waits for the worker's next sign of life."""
+        """Let a message wait for the worker's next sign of life."""
         if self.facts is not None:
             self.facts.append(("message_queued", worker.id, message))
         worker.messages.append(message)
 
     def take_messages(self, worker: WorkerRecord) -> list[dict[str, Any]]:
-        """The worker gets its messages."""
+        """Hand the worker its messages."""
         if self.facts is not None:
             self.facts.append(("messages_taken", worker.id))
         messages, worker.messages = worker.messages, []
@@ -440,6 +525,16 @@ class State(Indexed):
         self.index.set_limit(name, amount)
 
     # ---- shared by several
+
+    def _add_deps(self, task: TaskRecord, deps: tuple[str, ...]) -> None:
+        task.deps = deps
+        unmet = 0
+        for dep in deps:
+            if not self._link(task, dep):
+                unmet += 1
+        task.unmet = unmet
+        if self.by_status[DISABLED] and not task.severed:
+            task.severed = self._is_severed(task)
 
     @staticmethod
     def _more(task: TaskRecord) -> More:

@@ -37,9 +37,9 @@ class Timers:
         self._number += 1
         heappush(self._heap, Timer(due, self._number, kind, subject))
 
-    def next_due(self) -> float | None:
-        """Return the earliest due time."""
-        return self._heap[0].due if self._heap else None
+    def all(self) -> list[Timer]:
+        """Return all timers, in no order."""
+        return list(self._heap)
 
     def take(self, now: float) -> list[Timer]:
         """Remove and return the timers that are due at ``now``."""

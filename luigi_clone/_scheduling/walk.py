@@ -1,11 +1,14 @@
 """Greedy reservation, worked out step by step where tasks want the same resource.
 
-The rule: tasks are looked at from the best rank down. A running task takes a slot and its resources from the
-worker that runs it; a task that could start but is not for the asking worker reserves a slot of one of its own
-workers and its resources. So a worker is not given a resource that a more urgent task will want in a moment.
+The rule: tasks are looked at from the best rank down. A running task takes a slot and its resources from
+the worker that runs it; a task that could start but is not for the asking worker reserves a slot of one of
+its own workers and its resources. So a worker is not given a resource that a more urgent task will want in
+a moment. Only slots of workers that asked for work lately count.
 
-Only slots of workers that asked for work lately count. The walk visits one task for each reservation, and one of
-each queue that the reservations have closed.
+The walk goes from one candidate of the asking worker to the next, and between them looks at the tasks of
+others that may reserve something: one look for each reservation, and one for each bucket that reservations
+have closed. Reservations only grow on the way down, so what is blocked once is blocked for the rest of the
+walk.
 """
 
 from __future__ import annotations
@@ -13,22 +16,86 @@ from __future__ import annotations
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
-from luigi_clone._scheduling.model import Rank, TaskRecord, WorkerRecord
-from luigi_clone._scheduling.ready import Bucket, Crew, Gate, Needs, Pool, Resource
+from luigi_clone._scheduling.model import Rank, WorkerRecord
+from luigi_clone._scheduling.ready import Bucket, Crew, Gate, Needs, Pool, Resource, first
 from luigi_clone.task_status import RUNNING
 
 if TYPE_CHECKING:
     from luigi_clone._scheduling.assignment import Assignment
 
-_CREWS, _QUEUES, _BUCKETS, _TASKS = range(4)  # what a heap on the frontier holds
+_CREWS, _QUEUES, _BUCKETS, _TASKS = range(4)  # what a heap on a frontier holds
 
-_Entry = tuple[Rank, int, int, Any, int, Any, bool]
+_FEW = 12  # so many buckets are gone through at once: cheaper than one by one, in order
+
+_Entry = tuple[Rank, int, int, list[Any], int, Any]
 
 
 def slots_of(worker: WorkerRecord) -> float:
     """Return how many tasks a worker says it runs at once."""
     slots = worker.info.get("workers", 1)
     return slots if isinstance(slots, (int, float)) else 1
+
+
+def is_contended(rank: Rank) -> bool:
+    """Tell whether better ready tasks want so much of the same resources that they may leave too little.
+
+    The free resources must do for the task itself.
+    """
+    for gate in rank[3].needs.gates:
+        resource = gate.resource
+        users = resource.users
+        if first(users) is rank:
+            continue
+        rest = resource.limit - resource.used - gate.amount
+        stack = [0]
+        while stack:
+            i = stack.pop()
+            if i >= len(users) or not users[i] < rank:
+                continue
+            other = users[i]
+            if other[3].rank is other:
+                rest -= other[3].needs.amounts[resource.name]
+                if rest < 0:
+                    return True
+            stack.append(2 * i + 1)
+            stack.append(2 * i + 2)
+    return False
+
+
+class _Frontier:
+    """Goes through the ready tasks of a pool in order of rank, without taking anything out of its heaps."""
+
+    __slots__ = ("_number", "entries")
+
+    def __init__(self) -> None:
+        self.entries: list[_Entry] = []
+        self._number = 0
+
+    def push(self, kind: int, heap: list[Any], i: int, owner: Any) -> None:
+        """Come to entry ``i`` of a heap, and so to those below it."""
+        if i < len(heap):
+            self._number += 1
+            rank = heap[i] if kind == _TASKS else heap[i][0]
+            heappush(self.entries, (rank, self._number, kind, heap, i, owner))
+
+    def below(self, entry: _Entry) -> None:
+        """Come to the entries below one in its heap."""
+        _, _, kind, heap, i, owner = entry
+        if 2 * i + 1 < len(heap):
+            self.push(kind, heap, 2 * i + 1, owner)
+            self.push(kind, heap, 2 * i + 2, owner)
+
+    def come_to_pool(self, kind: int, pool: Pool) -> None:
+        """Come to the children of a pool."""
+        pool.bound()  # drops stale entries at its top
+        self.push(kind, pool.heap, 0, pool)
+
+    def come_to_tasks(self, bucket: Bucket) -> None:
+        """Come to the tasks of a bucket."""
+        heap = bucket.heap
+        if first(heap) is not None:
+            self._number += 1
+            heappush(self.entries, (heap[0], self._number, _TASKS, heap, 0, bucket))
 
 
 class GreedyWalk:
@@ -38,133 +105,192 @@ class GreedyWalk:
         self._machine = machine
         self._asker = asker
         self._assistant = assistant
-        self._now = now
+        self._since = now - machine.settings.worker_disconnect_delay
         self._reserved: dict[Resource, float] = {}
         self._taken: dict[WorkerRecord, float] = {}
         self._slots: dict[WorkerRecord, float] = {}
-        self._frontier: list[_Entry] = []
-        self._number = 0
-        self._candidates = 0  # entries of the frontier that may lead to a task for the asker
-        self._closed: set[Any] = set()  # crews, queues and buckets that have nothing more to say
+        self._blocked: set[Any] = set()  # gates and needs that reservations have closed
+        self._idle: set[Crew] = set()  # crews whose workers have no free slot left
+        self._later: list[Bucket] = []  # buckets of others that are worse than the candidate
+        self._candidates = _Frontier()
+        self._others = _Frontier()
 
     def run(self, pool: Pool) -> Rank | None:
         """Return the task to give, looking for candidates in the crews of ``pool``."""
         everyone = self._machine.index.pool_of_everyone()
         everyone.top()
-        self._push(_CREWS, pool.heap, 0, pool, candidate=True)
-        self._push(_CREWS, everyone.heap, 0, everyone, candidate=False)
-        frontier = self._frontier
-        while self._candidates:
-            rank, _, kind, heap, i, owner, candidate = heappop(frontier)
-            if candidate:
-                self._candidates -= 1
-            if kind != _CREWS and self._is_closed(owner, candidate):
-                continue
-            self._push(kind, heap, 2 * i + 1, owner, candidate)
-            self._push(kind, heap, 2 * i + 2, owner, candidate)
+        self._candidates.push(_CREWS, pool.heap, 0, pool)
+        self._others.push(_CREWS, everyone.heap, 0, everyone)
+        while True:
+            rank = self._next_candidate()
+            if rank is None or not rank[3].needs.gates or self._survives(rank):
+                return rank
+
+    def _next_candidate(self) -> Rank | None:
+        """Return the best task left that the asker may run and that nothing blocks so far."""
+        frontier, blocked = self._candidates, self._blocked
+        entries = frontier.entries
+        while entries:
+            entry = heappop(entries)
+            rank, _, kind, heap, i, owner = entry
             if kind == _TASKS:
-                if rank[3].rank is rank and self._visit(rank, owner, candidate):
+                if rank[3].rank is not rank:
+                    frontier.below(entry)
+                elif owner.needs.closed_gate() is not None:
+                    # what it lacks it may still reserve, with all of its bucket from here on
+                    self._others.push(kind, heap, i, owner)
+                elif not self._is_blocked(owner.needs, rank):
                     return rank
-            elif owner.live.get(heap[i][1]) is rank:
-                self._expand(kind, heap[i][1], candidate)
+                continue
+            frontier.below(entry)
+            node = heap[i][1]
+            if owner.live.get(node) is not rank:
+                continue
+            if kind == _CREWS:
+                self._come_to_own_crew(node)
+            elif kind == _BUCKETS:
+                if node.needs not in blocked:
+                    frontier.come_to_tasks(node)
+            elif node.gate not in blocked:
+                (frontier if node.gate.open else self._others).come_to_pool(_BUCKETS, node)
         return None
 
-    # ---- the frontier
+    def _come_to_own_crew(self, crew: Crew) -> None:
+        """Come to what the asker may run in a crew."""
+        frontier = self._candidates
+        if crew.plain.heap:
+            frontier.come_to_tasks(crew.plain)
+        if len(crew.buckets) > _FEW:
+            frontier.come_to_pool(_QUEUES, crew.open)
+            return
+        for needs, bucket in crew.buckets.items():
+            if needs not in self._blocked and not bucket.queue.parked:
+                (frontier if needs.closed_gate() is None else self._others).come_to_tasks(bucket)
 
-    def _push(self, kind: int, heap: list[Any], i: int, owner: Any, candidate: bool) -> None:
-        if i < len(heap):
-            self._number += 1
-            rank = heap[i] if kind == _TASKS else heap[i][0]
-            heappush(self._frontier, (rank, self._number, kind, heap, i, owner, candidate))
-            if candidate:
-                self._candidates += 1
+    def _survives(self, candidate: Rank) -> bool:
+        """Let better tasks of others reserve what they can; tell whether enough is left."""
+        frontier, blocked, idle = self._others, self._blocked, self._idle
+        entries = frontier.entries
+        later, self._later = self._later, []
+        for bucket in later:
+            self._come_to_others(bucket, candidate)
+        while entries and entries[0][0] < candidate:
+            entry = heappop(entries)
+            rank, _, kind, heap, i, owner = entry
+            if kind == _TASKS:
+                if rank[3].rank is not rank:
+                    frontier.below(entry)
+                elif owner.crew not in idle and not self._is_blocked(owner.needs, rank):
+                    if not self._reserve(owner.crew, owner.needs, rank):
+                        idle.add(owner.crew)
+                        continue
+                    frontier.below(entry)
+                    if self._is_blocked(candidate[3].needs, candidate):
+                        return False
+                continue
+            if kind != _CREWS and owner.crew in idle:
+                continue
+            frontier.below(entry)
+            node = heap[i][1]
+            if owner.live.get(node) is not rank:
+                continue
+            if kind == _CREWS:
+                self._come_to_crew(node, rank, candidate)
+            elif kind == _QUEUES:
+                if node.gate not in blocked:
+                    frontier.come_to_pool(_BUCKETS, node)
+            elif node.needs not in blocked:
+                frontier.come_to_tasks(node)
+        return True
 
-    def _expand(self, kind: int, node: Any, candidate: bool) -> None:
-        if kind == _BUCKETS:
-            self._push(_TASKS, node.heap, 0, node, candidate)
-        elif kind == _QUEUES:
-            self._push(_BUCKETS, node.heap, 0, node, candidate)
-        elif candidate:
-            self._push(_TASKS, node.plain.heap, 0, node.plain, True)
-            self._push(_QUEUES, node.open.heap, 0, node.open, True)
+    def _come_to_crew(self, crew: Crew, rank: Rank, candidate: Rank) -> None:
+        """Come to what a crew may reserve, unless its workers are busy with better tasks already."""
+        if self._free_worker(crew, rank) is None:
+            self._idle.add(crew)
+            return
+        others, blocked = self._others, self._blocked
+        own = self._asker.id in crew.workers or (self._assistant and crew.runnable)
+        if not own and crew.plain.heap:
+            self._come_to_others(crew.plain, candidate)
+        if len(crew.buckets) > _FEW:
+            if not own:
+                others.come_to_pool(_QUEUES, crew.open)
+            others.come_to_pool(_QUEUES, crew.shut)
+            return
+        for needs, bucket in crew.buckets.items():
+            if needs not in blocked and not (own and not bucket.queue.parked):
+                self._come_to_others(bucket, candidate)
+
+    def _come_to_others(self, bucket: Bucket, candidate: Rank) -> None:
+        """Come to tasks that may reserve something before ``candidate``; leave worse ones for later."""
+        rank = first(bucket.heap)
+        if rank is None:
+            return
+        if rank < candidate:
+            self._others.push(_TASKS, bucket.heap, 0, bucket)
         else:
-            if not self._may_run(node):
-                self._push(_TASKS, node.plain.heap, 0, node.plain, False)
-                self._push(_QUEUES, node.open.heap, 0, node.open, False)
-            self._push(_QUEUES, node.shut.heap, 0, node.shut, False)
+            self._later.append(bucket)
 
-    def _is_closed(self, owner: Any, candidate: bool) -> bool:
-        closed = self._closed
-        if owner in closed or (type(owner) is Bucket and owner.queue in closed):
-            return True
-        return not candidate and owner.crew in closed
+    # ---- slots
 
-    def _may_run(self, crew: Crew) -> bool:
-        return self._asker.id in crew.workers or (self._assistant and crew.runnable)
-
-    # ---- one task
-
-    def _visit(self, rank: Rank, bucket: Bucket, candidate: bool) -> bool:
-        """Look at a ready task; tell whether it is the one."""
-        needs = bucket.needs
-        gate = self._blocking_gate(needs, rank)
-        if gate is not None:
-            self._closed.add(bucket)
-            if bucket.queue is not None and bucket.queue.gate is gate:
-                self._closed.add(bucket.queue)
-            return False
-        if candidate and needs.closed_gate() is None:
-            return True
-        if not self._reserve(bucket.crew, needs, rank):
-            self._closed.add(bucket if candidate else bucket.crew)
-        return False
+    def _free_worker(self, crew: Crew, rank: Rank) -> WorkerRecord | None:
+        """Return the first worker of ``crew`` with a free slot for a task of ``rank``."""
+        for worker in crew.members:
+            if self._has_slot(worker, rank):
+                return worker
+        return self._asker if self._assistant and self._has_slot(self._asker, rank) else None
 
     def _reserve(self, crew: Crew, needs: Needs, rank: Rank) -> bool:
-        workers = (*crew.members, self._asker) if self._assistant else crew.members
-        for worker in workers:
-            if self._has_slot(worker, rank):
-                self._taken[worker] = self._taken.get(worker, 0) + 1
-                for gate in needs.gates:
-                    self._reserved[gate.resource] = self._reserved.get(gate.resource, 0) + gate.amount
-                return True
-        return False
+        """Take a slot and the needs for a task of ``crew``; tell whether a slot was free."""
+        worker = self._free_worker(crew, rank)
+        if worker is None:
+            return False
+        self._taken[worker] = self._taken.get(worker, 0) + 1
+        for gate in needs.gates:
+            self._reserved[gate.resource] = self._reserved.get(gate.resource, 0) + gate.amount
+        return True
 
     def _has_slot(self, worker: WorkerRecord, rank: Rank) -> bool:
         slots = self._slots.get(worker)
         if slots is None:
             slots = self._slots[worker] = slots_of(worker) if self._asked_lately(worker) else 0
         free = slots - self._taken.get(worker, 0)
-        if free <= 0:
-            return False
-        if free > len(worker.runs):
-            return True
-        return free > sum(1 for task in worker.runs.values() if _is_better(task, rank))
+        if free <= 0 or free > len(worker.runs):
+            return free > 0
+        for task in worker.runs.values():
+            if (-task.priority, task.time, task.seq) < rank:
+                free -= 1
+        return free > 0
 
     def _asked_lately(self, worker: WorkerRecord) -> bool:
         asked = worker.last_get_work
-        return asked is not None and asked > self._now - self._machine.settings.worker_disconnect_delay
+        return asked is not None and asked > self._since
 
     # ---- resources
 
-    def _blocking_gate(self, needs: Needs, rank: Rank) -> Gate | None:
-        """Return a gate that running tasks of better rank and the reservations close."""
+    def _is_blocked(self, needs: Needs, rank: Rank) -> bool:
+        """Tell whether better running tasks and the reservations leave too little for a task of ``rank``."""
+        blocked = self._blocked
+        if needs in blocked:
+            return True
         for gate in needs.gates:
-            resource = gate.resource
-            rest = resource.limit - gate.amount - self._reserved.get(resource, 0)
-            if resource.used > rest and self._used_above(resource, rank) > rest:
-                return gate
-        return None
+            if gate in blocked or self._is_shut(gate, rank):
+                blocked.add(gate)
+                blocked.add(needs)
+                return True
+        return False
 
-    def _used_above(self, resource: Resource, rank: Rank) -> float:
-        used: float = 0
+    def _is_shut(self, gate: Gate, rank: Rank) -> bool:
+        resource = gate.resource
+        rest = resource.limit - gate.amount - self._reserved.get(resource, 0)
+        if resource.used <= rest:
+            return False
         workers = self._machine.workers
         for task, amount in resource.holders.items():
-            if task.status is RUNNING and task.worker_running is not None and _is_better(task, rank):
-                runner = workers.get(task.worker_running)
+            if task.status is RUNNING and (-task.priority, task.time, task.seq) < rank:
+                runner = workers.get(task.worker_running or "")
                 if runner is not None and self._asked_lately(runner):
-                    used += amount
-        return used
-
-
-def _is_better(task: TaskRecord, rank: Rank) -> bool:
-    return (-task.priority, task.time, task.seq) < rank[:3]
+                    rest -= amount
+                    if rest < 0:
+                        return True
+        return rest < 0

@@ -469,6 +469,8 @@ class LinearScheduler:
                 t.status in ("RUNNING", "BATCH_RUNNING")
                 and t.worker_running is not None
                 and t.worker_running not in t.stakeholders | assistants
+                # a member may belong to another worker than the one that runs the batch
+                and (self.luigi or t.status == "RUNNING" or t.worker_running not in self.workers)
             ):
                 t.worker_running = None
                 self._set_status(t, "FAILED")
@@ -483,7 +485,11 @@ class LinearScheduler:
                 and t.retry < self.now
             ):
                 self._set_status(t, "PENDING")
-            if t.remove is not None and self.now >= t.remove:
+            if (
+                t.remove is not None
+                and self.now >= t.remove
+                and (self.luigi or t.status not in ("RUNNING", "BATCH_RUNNING"))
+            ):
                 del self.tasks[t.id]
 
     def _worker(self, worker: str) -> Worker:

@@ -1,0 +1,208 @@
+"""The kinds of facts: what a journal stores of each change, and how the change is made again from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from luigi_clone._scheduling.indexed import Fact
+from luigi_clone._scheduling.machine import Machine
+from luigi_clone._scheduling.model import RetryPolicy
+
+
+class Kind(NamedTuple):
+    """One kind of fact: the names of its fields, and how to apply them."""
+
+    fields: tuple[str, ...]
+    apply: Callable[..., Any]
+
+
+def _task(name: str) -> Callable[..., None]:
+    def apply(machine: Machine, task_id: str, *rest: Any) -> None:
+        getattr(machine, name)(machine.tasks[task_id], *rest)
+
+    return apply
+
+
+def _worker(name: str) -> Callable[..., None]:
+    def apply(machine: Machine, worker_id: str, *rest: Any) -> None:
+        getattr(machine, name)(machine.workers[worker_id], *rest)
+
+    return apply
+
+
+def _plain(name: str) -> Callable[..., None]:
+    def apply(machine: Machine, *fields: Any) -> None:
+        getattr(machine, name)(*fields)
+
+    return apply
+
+
+def _add_record(
+    machine: Machine,
+    task_id: str,
+    now: float,
+    priority: float,
+    policy: Any,
+    worker_id: str | None,
+    stakeholder: bool,
+    runs: bool,
+) -> None:
+    worker = None if worker_id is None else machine.workers[worker_id]
+    machine.add_record(task_id, now, priority, RetryPolicy(*policy), worker, stakeholder, runs)
+
+
+def _admit(
+    machine: Machine,
+    task_id: str,
+    now: float,
+    status: str,
+    priority: float,
+    policy: Any,
+    worker_id: str,
+    *rest: Any,
+) -> None:
+    *between, visibilities, hidden, accepts_messages, batchable, deps, amounts, expl = rest
+    admit: Callable[..., Any] = machine.admit
+    admit(
+        machine.tasks.get(task_id),
+        task_id,
+        now,
+        machine.status(status),
+        priority,
+        RetryPolicy(*policy),
+        machine.workers[worker_id],
+        *between,
+        machine.visibilities(visibilities),
+        tuple(hidden),
+        accepts_messages,
+        batchable,
+        tuple(deps),
+        amounts,
+        expl,
+    )
+
+
+def _describe(
+    machine: Machine,
+    task_id: str,
+    family: str,
+    module: str | None,
+    params: Any,
+    visibilities: Any,
+    hidden: Any,
+) -> None:
+    task, shown = machine.tasks[task_id], machine.visibilities(visibilities)
+    machine.describe(task, family, module, params, shown, tuple(hidden))
+
+
+def _join(machine: Machine, task_id: str, worker_id: str, stakeholder: bool, runs: bool) -> None:
+    machine.join(machine.tasks[task_id], machine.workers[worker_id], stakeholder, runs)
+
+
+def _set_deps(machine: Machine, task_id: str, deps: Iterable[str]) -> None:
+    machine.set_deps(machine.tasks[task_id], tuple(deps))
+
+
+def _set_policy(machine: Machine, task_id: str, policy: Any) -> None:
+    machine.set_policy(machine.tasks[task_id], RetryPolicy(*policy))
+
+
+def _set_status(machine: Machine, task_id: str, status: str, now: float) -> None:
+    machine.set_status(machine.tasks[task_id], machine.status(status), now)
+
+
+def _set_failures(machine: Machine, task_id: str, failures: Iterable[float], *rest: Any) -> None:
+    machine.set_failures(machine.tasks[task_id], tuple(failures), *rest)
+
+
+def _start_batch(machine: Machine, batch_id: str, worker_id: str, members: Iterable[str], now: float) -> None:
+    tasks = tuple(machine.tasks[task_id] for task_id in members)
+    machine.start_batch(batch_id, machine.workers[worker_id], tasks, now)
+
+
+def _set_batcher(
+    machine: Machine, worker_id: str, family: str, batched_args: Iterable[str] | None, size: float
+) -> None:
+    machine.set_batcher(worker_id, family, None if batched_args is None else tuple(batched_args), size)
+
+
+FACTS: dict[str, Kind] = {
+    "task_added": Kind(
+        ("task", "now", "priority", "policy", "worker", "stakeholder", "runs"),
+        _add_record,
+    ),
+    "task_admitted": Kind(
+        (
+            *(
+                "task",
+                "now",
+                "status",
+                "priority",
+                "policy",
+                "worker",
+                "stakeholder",
+                "runs",
+                "family",
+                "module",
+            ),
+            *("params", "visibilities", "hidden", "accepts_messages", "batchable", "deps", "amounts", "expl"),
+        ),
+        _admit,
+    ),
+    "task_described": Kind(("task", "family", "module", "params", "visibilities", "hidden"), _describe),
+    "task_joined": Kind(("task", "worker", "stakeholder", "runs"), _join),
+    "task_deps": Kind(("task", "deps"), _set_deps),
+    "task_needs": Kind(("task", "amounts"), _task("set_needs")),
+    "task_priority": Kind(("task", "priority"), _task("set_priority")),
+    "task_policy": Kind(("task", "policy"), _set_policy),
+    "task_expl": Kind(("task", "expl"), _task("set_expl")),
+    "task_traits": Kind(("task", "accepts_messages", "batchable"), _task("set_traits")),
+    "task_told": Kind(("task", "field", "value"), _task("tell")),
+    "task_response": Kind(("task", "message_id", "response"), _task("set_response")),
+    "task_status": Kind(("task", "status", "now"), _set_status),
+    "task_failures": Kind(("task", "failures", "first", "disabled_at", "expires"), _set_failures),
+    "task_retry": Kind(("task", "due"), _task("set_retry")),
+    "task_remove": Kind(("task", "due"), _task("set_remove")),
+    "task_run": Kind(("task", "worker", "started", "held"), _task("set_run")),
+    "task_held": Kind(("task", "held"), _task("set_held")),
+    "task_batch": Kind(("task", "batch"), _task("set_batch")),
+    "task_removed": Kind(("task",), _task("remove_record")),
+    "batch_started": Kind(("batch", "worker", "members", "now"), _start_batch),
+    "batcher_set": Kind(("worker", "family", "batched_args", "size"), _set_batcher),
+    "worker_added": Kind(("worker", "now"), _plain("add_worker_record")),
+    "worker_info": Kind(("worker", "info"), _worker("set_worker_info")),
+    "worker_disabled": Kind(("worker",), _worker("set_worker_disabled")),
+    "worker_dropped": Kind(("worker",), _worker("drop_worker")),
+    "message_queued": Kind(("worker", "message"), _worker("queue_message")),
+    "messages_taken": Kind(("worker",), _worker("take_messages")),
+    "paused": Kind(("paused",), _plain("set_paused")),
+    "limit_set": Kind(("resource", "amount"), _plain("set_limit")),
+}
+"""Kind → its fields and how to apply it. A fact is the tuple (kind, *fields)."""
+
+
+def replay(machine: Machine, facts: Iterable[Fact]) -> None:
+    """Bring ``machine``, which is new, to the state that the facts tell of.
+
+    The facts may come from a store that knows no tuples. Nothing is recorded and nothing is decided anew.
+    Workers count as just seen: when they were last seen is no fact.
+    """
+    recorded, machine.facts = machine.facts, None
+    try:
+        for kind, *fields in facts:
+            FACTS[kind].apply(machine, *fields)
+    finally:
+        machine.facts = recorded
+    machine.set_timers_anew()
+
+
+def story(facts: Iterable[Fact], task_id: str) -> str:
+    """Tell what happened to one task, one line a fact; for failing assertions and for the curious."""
+    lines = []
+    for kind, *fields in facts:
+        named = dict(zip(FACTS[kind].fields, fields, strict=True))
+        if named.get("task") == task_id or task_id in named.get("members", ()):
+            rest = ", ".join(f"{name}={value!r}" for name, value in named.items() if name != "task")
+            lines.append(f"{kind}: {rest}")
+    return "\n".join(lines) or f"nothing is known of {task_id!r}"
