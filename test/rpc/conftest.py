@@ -51,7 +51,7 @@ class Server:
                 self.end_headers()
                 self.wfile.write(text.encode())
 
-            def log_message(self, format: str, *args: Any) -> None:
+            def log_message(self, *args: Any) -> None:
                 """Stay quiet."""
 
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -62,7 +62,6 @@ def test_registration_as_stock_workers_send_it(connect, server):
 
 def test_json_is_pythons_with_its_infinity(connect, server):
     connect().add_task_batcher("W", "BT", ["k"])
-    data = "%7B%22worker%22%3A+%22W%22%2C+%22task_family%22%3A+%22BT%22"
     assert server.only().body.startswith("data=%7B%22")
     assert "%3A+Infinity" in server.only().body
     assert server.only().arguments == {
@@ -71,7 +70,6 @@ def test_json_is_pythons_with_its_infinity(connect, server):
         "batched_args": ["k"],
         "max_batch_size": float("inf"),
     }
-    assert sorted(data.split("%2C+"))[0][:10] == "%22task_fa"
 
 
 @pytest.mark.parametrize(
@@ -127,26 +125,58 @@ def test_wrong_number_of_arguments_is_noticed_before_the_request(connect, server
     assert not server.asked
 
 
+CALLS = [
+    "prune",
+    "add_task_batcher",
+    "forgive_failures",
+    "mark_as_done",
+    "add_task",
+    "announce_scheduling_failure",
+    "add_worker",
+    "disable_worker",
+    "set_worker_processes",
+    "send_scheduler_message",
+    "add_scheduler_message_response",
+    "get_scheduler_message_response",
+    "has_task_history",
+    "is_pause_enabled",
+    "is_paused",
+    "pause",
+    "unpause",
+    "update_resources",
+    "update_resource",
+    "count_pending",
+    "get_work",
+    "ping",
+    "graph",
+    "dep_graph",
+    "inverse_dep_graph",
+    "task_list",
+    "worker_list",
+    "resource_list",
+    "task_search",
+    "re_enable_task",
+    "fetch_error",
+    "set_task_status_message",
+    "get_task_status_message",
+    "set_task_progress_percentage",
+    "get_task_progress_percentage",
+    "decrease_running_task_resources",
+    "get_running_task_resources",
+    "update_metrics_task_started",
+    "report_task_statistics",
+]
+
+
 def test_all_calls_are_there():
-    assert sorted(rpc.RPC_METHODS) == sorted(
-        """
-        prune add_task_batcher forgive_failures mark_as_done add_task announce_scheduling_failure add_worker
-        disable_worker set_worker_processes send_scheduler_message add_scheduler_message_response
-        get_scheduler_message_response has_task_history is_pause_enabled is_paused pause unpause
-        update_resources update_resource count_pending get_work ping graph dep_graph inverse_dep_graph
-        task_list worker_list resource_list task_search re_enable_task fetch_error set_task_status_message
-        get_task_status_message set_task_progress_percentage get_task_progress_percentage
-        decrease_running_task_resources get_running_task_resources update_metrics_task_started
-        report_task_statistics
-        """.split()
-    )
+    assert sorted(rpc.RPC_METHODS) == sorted(CALLS)
     for name in rpc.RPC_METHODS:
         assert callable(getattr(luigi.RemoteScheduler, name))
 
 
 def test_a_name_that_is_no_call():
     with pytest.raises(AttributeError, match="'RemoteScheduler' object has no attribute 'nonsense'"):
-        luigi.RemoteScheduler("http://h:1").nonsense  # noqa: B018 - the look-up is the point
+        luigi.RemoteScheduler("http://h:1").nonsense
 
 
 @pytest.mark.parametrize(
@@ -328,7 +358,7 @@ def test_transport_is_chosen_by_what_is_installed(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert isinstance(luigi.RemoteScheduler("http://h:1")._fetcher, rpc.URLLibFetcher)
     with pytest.raises(
-        AssertionError, match="You need to install requests-unixsocket for Unix socket support."
+        AssertionError, match=r"You need to install requests-unixsocket for Unix socket support\."
     ):
         luigi.RemoteScheduler("http+unix://%2Frun%2Fluigid.sock/")
 
@@ -388,7 +418,7 @@ def test_call_of_a_scheduler_class_of_ones_own(connect, server, monkeypatch):
 def test_client_does_not_load_the_scheduler():
     code = (
         "import sys, luigi_clone.rpc\n"
-        "heavy = {'luigi_clone.scheduler', 'luigi_clone.task', 'tornado', 'requests', 'http.client', 'ssl', 'inspect'}\n"
+        "heavy = {'luigi_clone.scheduler', 'luigi_clone.task', 'tornado', 'requests', 'ssl', 'inspect'}\n"
         "print(sorted(heavy & sys.modules.keys()))"
     )
     done = subprocess.run(

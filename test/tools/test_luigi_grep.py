@@ -28,7 +28,7 @@ def port():
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format, *args):
+        def log_message(self, *args):
             pass
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
