@@ -12,17 +12,12 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from luigi_clone import task
-from luigi_clone._summary.categories import (
-    FinishedWorker,
-    explain_pending,
-    partition,
-    runs_by_other_workers,
-)
+from luigi_clone._summary.categories import explain_pending, partition, runs_by_other_workers
 from luigi_clone._summary.family_lines import family_line
 from luigi_clone.parameter import IntParameter
 
 if TYPE_CHECKING:
-    from luigi_clone._summary.categories import Categories
+    from luigi_clone._summary.categories import Categories, FinishedWorker
 
 __all__ = ["LuigiRunResult", "LuigiStatusCode", "execution_summary", "summary"]
 

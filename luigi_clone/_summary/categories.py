@@ -7,34 +7,39 @@ recursion.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from luigi_clone.task import Task
 from luigi_clone.task_status import DONE, FAILED, PENDING, UNKNOWN
 
-_EXTERNAL = "PENDING, not runnable here"
-
 if TYPE_CHECKING:
+    from typing import Any, Protocol
+
     Categories = dict[str, set[Task]]
     History = Sequence[tuple[Task, str | None, bool | None]]
 
+    class FinishedWorker(Protocol):
+        """What the summary reads of a worker; anything with these attributes can be summarised.
 
-class FinishedWorker(Protocol):
-    """What the summary reads of a worker; anything with these attributes can be summarised."""
+        A worker may also have ``_required_ids``, task id → ids of what the task requires.
+        """
 
-    @property
-    def _id(self) -> str: ...
+        @property
+        def _id(self) -> str: ...
 
-    @property
-    def _add_task_history(self) -> History:
-        """``(task, status, runnable)`` of each registration, in order."""
+        @property
+        def _add_task_history(self) -> History:
+            """``(task, status, runnable)`` of each registration, in order."""
 
-    @property
-    def _get_work_response_history(self) -> Sequence[Mapping[str, Any]]:
-        """``{"task_id", "running_tasks"}`` of each answer to a request for work."""
+        @property
+        def _get_work_response_history(self) -> Sequence[Mapping[str, Any]]:
+            """``{"task_id", "running_tasks"}`` of each answer to a request for work."""
 
-    @property
-    def _scheduled_tasks(self) -> Mapping[str, Task]: ...
+        @property
+        def _scheduled_tasks(self) -> Mapping[str, Task]: ...
+
+
+_EXTERNAL = "PENDING, not runnable here"
 
 
 def partition(worker: FinishedWorker) -> Categories:
