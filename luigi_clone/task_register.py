@@ -75,17 +75,18 @@ class TaskClassAmbigiousException(TaskClassException):
 class _FrameworkLoader:
     """Imports what the framework itself registers, each module once and when it is first needed."""
 
-    __slots__ = ("_pending", "_range_decided")
+    __slots__ = ("_pending", "_range_is_loaded", "_range_is_wanted")
 
     def __init__(self) -> None:
         self._pending = {module for module in FRAMEWORK_FAMILIES.values() if module != _RANGE_MODULE}
-        self._range_decided = False
+        self._range_is_wanted: bool | None = None
+        self._range_is_loaded = False
 
     def load_family(self, family: str) -> bool:
         """Import the module of the framework's ``family``; tell whether anything was imported."""
         module = FRAMEWORK_FAMILIES.get(family)
         if module == _RANGE_MODULE:
-            return self.decide_range()
+            return self.load_range()
         return module is not None and self._load(module)
 
     def load_all(self) -> None:
@@ -93,24 +94,24 @@ class _FrameworkLoader:
         for module in dict.fromkeys(FRAMEWORK_FAMILIES.values()):
             if module != _RANGE_MODULE:
                 self._load(module)
-        self.decide_range()
+        self.load_range()
 
     def decide_range(self) -> bool:
-        """Load the range tasks unless ``[core] autoload_range`` is false, and warn when it is not set."""
-        if self._range_decided:
-            return False
-        self._range_decided = True
-        from luigi_clone.configuration import get_config
+        """Find out once whether the range tasks are wanted, and warn when the configuration does not say."""
+        if self._range_is_wanted is None:
+            from luigi_clone.configuration import get_config
 
-        config = get_config()
-        if not config.has_option("core", "autoload_range"):
-            warnings.warn(_AUTOLOAD_RANGE_WARNING, DeprecationWarning, stacklevel=2)
-        if not config.getboolean("core", "autoload_range", True):
-            return False
-        from importlib.util import find_spec
+            config = get_config()
+            self._range_is_wanted = bool(config.getboolean("core", "autoload_range", True))
+            if not config.has_option("core", "autoload_range"):
+                warnings.warn(_AUTOLOAD_RANGE_WARNING, DeprecationWarning, stacklevel=2)
+        return self._range_is_wanted
 
-        if find_spec(_RANGE_MODULE) is None:
+    def load_range(self) -> bool:
+        """Load the range tasks if they are wanted; tell whether anything was imported."""
+        if self._range_is_loaded or not self.decide_range():
             return False
+        self._range_is_loaded = True
         root = sys.modules["luigi_clone"]
         root.range = importlib.import_module(_RANGE_MODULE)  # type: ignore[attr-defined]
         if "range" not in root.__all__:
@@ -132,7 +133,7 @@ _FRAMEWORK = _FrameworkLoader()
 
 def autoload_range() -> None:
     """Load the range tasks, once, unless the configuration says not to."""
-    _FRAMEWORK.decide_range()
+    _FRAMEWORK.load_range()
 
 
 class _Index:

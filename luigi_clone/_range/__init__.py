@@ -1,0 +1,1 @@
+"""How range tasks find out what is complete: points in time, globs of directories, listings."""
