@@ -100,6 +100,10 @@ def _install_hooks() -> None:
     global _hooks_installed
     if not _hooks_installed:  # the interpreter has no way to take a hook back
         _hooks_installed = True
+        # Its hook takes a plain lock. Registered after ours it would run before ours, and the fork of the
+        # server, inside ours, would wait for that lock for ever.
+        import concurrent.futures.thread  # noqa: F401
+
         os.register_at_fork(
             before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child
         )

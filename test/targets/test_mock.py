@@ -264,6 +264,22 @@ def test_data_untouched_before_the_fork_is_not_shared():
     assert not MockTarget("a").exists()
 
 
+def test_forking_works_when_an_executor_is_used_later_than_the_target():
+    code = (
+        "import os\n"
+        "from luigi_clone.mock import MockTarget\n"
+        "MockTarget('p').open('w').close()\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    MockTarget('c').open('w').close()\n"
+        "    os._exit(0)\n"
+        "assert os.waitpid(child, 0)[1] == 0\n"
+        "assert MockTarget('c').exists()\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=20)
+
+
 def test_writing_threads_lose_nothing_when_the_process_forks():
     data = FS.get_all_data()
     stop = threading.Event()
