@@ -155,6 +155,7 @@ class Worker(RunningTasks):
         self._suspended_tasks = {}
         self._batch_running_tasks = {}
         self._batch_families_sent = set()
+        self._task_types = set()
         self._first_task = None
 
         self.add_succeeded = True

@@ -81,19 +81,20 @@ class RunningTasks(SchedulingPhase):
             self._task_result_queue.watch(process)
 
     def _create_task_process(self, task: Task) -> Any:
-        config = self._config
-        use_multiprocessing = config.force_multiprocessing or self.worker_processes > 1
+        # Straight from the instance: eight times the way through a parameter is a microsecond for each task.
+        options = vars(self._config)
+        use_multiprocessing = options["force_multiprocessing"] or self.worker_processes > 1
         messages = _message_queue(use_multiprocessing) if task.accepts_messages else None
-        return find_factory(config.executor)(
-            config.task_process_context,
+        return find_factory(options["executor"])(
+            options["task_process_context"],
             task,
             self._id,
             self._task_result_queue,
             TaskStatusReporter(self._scheduler, task.task_id, self._id, messages),
             use_multiprocessing=use_multiprocessing,
-            worker_timeout=config.timeout,
-            check_unfulfilled_deps=config.check_unfulfilled_deps,
-            check_complete_on_run=config.check_complete_on_run,
+            worker_timeout=options["timeout"],
+            check_unfulfilled_deps=options["check_unfulfilled_deps"],
+            check_complete_on_run=options["check_complete_on_run"],
             task_completion_cache=self._task_completion_cache,
         )
 
@@ -167,8 +168,9 @@ class RunningTasks(SchedulingPhase):
         self._idle_since = None
         while True:
             self._purge_children()
+            results = self._task_result_queue
             try:
-                result = self._task_result_queue.get(timeout=self._result_wait())
+                result = results.get(timeout=self._result_wait() if results.empty() else 0)
             except queue.Empty:
                 return
             task_id, status, expl, missing, new_requirements = result

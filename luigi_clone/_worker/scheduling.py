@@ -13,7 +13,7 @@ from luigi_clone._task_processes.completion import (
     check_complete,
     is_external,
 )
-from luigi_clone._worker.discovery import CompletionPool, DequeQueue, SingleProcessPool, find_cycles
+from luigi_clone._worker.discovery import CompletionPool, DequeQueue, find_cycles
 from luigi_clone._worker.failures import FailureReports
 from luigi_clone.event import Event
 from luigi_clone.target import Target
@@ -49,6 +49,9 @@ def get_retry_policy_dict(task: Task) -> dict[str, Any]:
 class SchedulingPhase(FailureReports):
     """The part of a worker that finds out what there is to do."""
 
+    _task_types: set[type]
+    """Classes that are known to be tasks; asking an abstract base class takes long."""
+
     def add(self, task: Task, multiprocess: bool = False, processes: int = 0) -> bool:
         """Register ``task`` and everything it requires; return whether each of them could be scheduled.
 
@@ -75,10 +78,13 @@ class SchedulingPhase(FailureReports):
         return self.add_succeeded
 
     def _walk(self, root: Task) -> None:
-        pool = SingleProcessPool()
         found = DequeQueue()
         cache = self._task_completion_cache
-        self._explore(root, lambda task: pool.apply_async(check_complete, (task, found, cache)), found.get)
+
+        def ask(task: Task) -> None:
+            check_complete(task, found, cache)
+
+        self._explore(root, ask, found.get)
 
     def _walk_in_parallel(self, root: Task, processes: int) -> None:
         pool = CompletionPool(processes)
@@ -130,11 +136,10 @@ class SchedulingPhase(FailureReports):
 
     def _add(self, task: Task, is_complete: Any) -> Iterable[Task]:
         """Yield what ``task`` requires, then register it."""
-        if self._config.task_limit is not None and len(self._scheduled_tasks) >= self._config.task_limit:
+        limit = self._config.task_limit
+        if limit is not None and len(self._scheduled_tasks) >= limit:
             logger.warning(
-                "Will not run %s or any dependencies due to exceeded task-limit of %d",
-                task,
-                self._config.task_limit,
+                "Will not run %s or any dependencies due to exceeded task-limit of %d", task, limit
             )
             status, runnable, deps = _REFUSED
         else:
@@ -262,6 +267,8 @@ class SchedulingPhase(FailureReports):
         self._batch_families_sent.add(family)
 
     def _validate_task(self, task: Any) -> None:
+        if type(task) in self._task_types and task.initialized():
+            return
         if not isinstance(task, Task):
             raise TaskException(f"Can not schedule non-task {task}")
         if not task.initialized():
@@ -272,14 +279,17 @@ class SchedulingPhase(FailureReports):
             )
 
     def _validate_dependency(self, dependency: Any) -> None:
+        if type(dependency) in self._task_types:
+            return
         if isinstance(dependency, Target):
-            raise Exception(  # noqa: TRY002, TRY004 - Luigi's type
+            raise Exception(  # noqa: TRY002 - Luigi's type
                 "requires() can not return Target objects. Wrap it in an ExternalTask class"
             )
         if not isinstance(dependency, Task):
-            raise Exception(  # noqa: TRY002, TRY004 - Luigi's type
+            raise Exception(  # noqa: TRY002 - Luigi's type
                 f"requires() must return Task objects but {dependency} is a {type(dependency)}"
             )
+        self._task_types.add(type(dependency))
 
     def _check_complete_value(self, is_complete: Any) -> None:
         if is_complete is True or is_complete is False:
