@@ -56,7 +56,7 @@ def _custom(dotted: str | None) -> MetricsCollector:
         raise ValueError(f"[scheduler] metrics_custom_import must be module.Class, not {dotted!r}")
     found = getattr(import_module(module), name)
     if not (isinstance(found, type) and issubclass(found, MetricsCollector)):
-        raise ValueError(  # noqa: TRY004 - what is wrong is the configuration
+        raise ValueError(  # what is wrong is the configuration
             f"[scheduler] metrics_custom_import: {dotted} is not a subclass of MetricsCollector"
         )
     return found()

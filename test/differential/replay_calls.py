@@ -1,4 +1,4 @@
-"""Plays scheduler calls from standard input, a JSON text a line, to this interpreter's ``luigi`` scheduler."""
+"""Plays scheduler calls from standard input, a JSON text a line, to this interpreter's scheduler."""
 
 from __future__ import annotations
 

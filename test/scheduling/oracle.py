@@ -1,7 +1,7 @@
 """A plain linear scheduler: the rules as they read, with nothing kept up to date and nothing indexed.
 
-Every question is answered by walking all tasks.  The tests ask it and the real scheduler the same questions and
-compare the answers.
+Every question is answered by walking all tasks.  The tests ask it and the real scheduler the same questions
+and compare the answers.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ Step = tuple[float, str, dict[str, Any]]
 def random_script(rng: random.Random, length: int, singly_new: bool = False) -> list[Step]:
     """Return ``length`` steps: seconds that pass, method, keyword arguments.
 
-    With ``singly_new`` no call names more than one dependency, so that Luigi, which creates placeholders in the
-    order of a set, has no choice of order.
+    With ``singly_new`` no call names more than one dependency, so that Luigi, which creates placeholders in
+    the order of a set, has no choice of order.
     """
     steps: list[Step] = []
     running: dict[str, list[str]] = {w: [] for w in WORKERS}

@@ -93,8 +93,8 @@ class Rules(RuleBasedStateMachine):
         tracking_url=st.sampled_from([None, None, "http://x/"]),
     )
     def register(
-        self, worker, task, status, deps, needs, priority, assistant, runnable, batchable, family, params, policy,
-        tracking_url,
+        self, worker, task, status, deps, needs, priority, assistant, runnable, batchable, family, params,
+        policy, tracking_url,
     ):  # fmt: skip
         self.machine.add_task(
             self.now,
