@@ -689,6 +689,16 @@ class Scheduler:
         self.prune()
         return views.resource_list(self._machine)
 
+    def explain_task(self, task_id: str) -> dict[str, Any]:
+        """Return the first cause why a task runs or does not: a code, a text, the ids involved.
+
+        It finds, among others, a dependency that no worker ever described, and tasks in a cycle.
+        """
+        from luigi_clone._scheduling.explain import explain
+
+        cause = explain(self._machine, task_id)
+        return {"task_id": task_id, "code": cause.code, "text": cause.text, "ids": list(cause.ids)}
+
     def resources(self) -> dict[str, dict[str, Any]]:
         """Return resource → how much there is and how much is used."""
         used = self._machine.used_resources()

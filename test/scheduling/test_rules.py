@@ -92,28 +92,17 @@ class Rules(RuleBasedStateMachine):
         policy=st.sampled_from([None, {"retry_count": None}, {"retry_count": 2}]),
         tracking_url=st.sampled_from([None, None, "http://x/"]),
     )
-    def register(
-        self, worker, task, status, deps, needs, priority, assistant, runnable, batchable, family, params,
-        policy, tracking_url,
-    ):  # fmt: skip
+    def register(self, worker, task, needs, policy, **told):
         self.machine.add_task(
             self.now,
             task_id=task,
-            status=status,
-            deps=deps,
-            resources=needs,
-            priority=priority,
-            assistant=assistant,
-            runnable=runnable,
-            batchable=batchable,
-            family=family,
-            module="m",
-            params=params,
-            param_visibilities={"k": 0, "g": 1},
             worker=worker,
+            resources=needs,
             retry_policy_dict=policy,
-            tracking_url=tracking_url,
+            module="m",
+            param_visibilities={"k": 0, "g": 1},
             owners=["a@b"],
+            **told,
         )
 
     @rule(
