@@ -58,7 +58,9 @@ class worker(Config):  # noqa: N801 - named after its section
         default=True, description="send an e-mail when a task fails or cannot be scheduled"
     )
     no_install_shutdown_handler = BoolParameter(
-        default=False, description="do not install the handler of SIGUSR1 that lets the worker phase out"
+        default=False,
+        description="do not install the handlers of SIGUSR1, which lets the worker phase out, and of SIGTERM,"
+        " which takes the task processes along",
     )
     check_unfulfilled_deps = BoolParameter(
         default=True, description="test that the dependencies are complete before a task runs"

@@ -62,7 +62,8 @@ class RunningTasks(SchedulingPhase):
             self._start_foreign(process)
 
     def _start_child(self, task_id: str, process: TaskProcess) -> None:
-        self._termination_guard.install()
+        if not self._config.no_install_shutdown_handler:
+            self._termination_guard.install()
         try:
             with starting():
                 process.start()

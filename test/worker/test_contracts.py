@@ -1,0 +1,18 @@
+"""Every way in which the package runs tasks keeps the contract that ships with it."""
+
+from __future__ import annotations
+
+from luigi_clone.testing.task_processes import TaskProcessContract
+
+
+class TestAuto(TaskProcessContract):
+    executor = "auto"
+
+
+class TestProcess(TaskProcessContract):
+    executor = "process"
+
+
+class TestInProcess(TaskProcessContract):
+    executor = "in-process"
+    in_child = False
