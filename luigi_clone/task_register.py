@@ -131,6 +131,37 @@ class _FrameworkLoader:
 _FRAMEWORK = _FrameworkLoader()
 
 
+class _FrameworkClasses:
+    """Keeps what this package registers in a register that was filtered by the names of modules.
+
+    Others look for ``luigi.`` there and assign what they found (gokart does, in each ``gokart.build``); without
+    ``core``, ``worker`` and ``scheduler`` no command line would work afterwards. A register that is assigned
+    without :class:`luigi_clone.task.Task`, the first of them, tells that this has happened; an empty one is
+    meant to be empty.
+    """
+
+    __slots__ = ("_classes", "_seen")
+
+    def __init__(self) -> None:
+        self._classes: list[Any] = []
+        self._seen: list[Any] | None = None
+
+    def note_registered(self, cls: Any) -> None:
+        if cls.__module__.startswith("luigi_clone."):
+            self._classes.append(cls)
+
+    def note_register(self, register: list[Any], exact: bool = False) -> None:
+        """Complete ``register`` if it has been assigned since the last call (unless it is ``exact``)."""
+        if register is self._seen:
+            return
+        self._seen = register
+        if register and self._classes and not exact and self._classes[0] not in register:
+            register[:0] = [cls for cls in self._classes if cls not in register]
+
+
+_FRAMEWORK_CLASSES = _FrameworkClasses()
+
+
 def autoload_range() -> None:
     """Load the range tasks, once, unless the configuration says not to."""
     _FRAMEWORK.load_range()
@@ -234,6 +265,9 @@ class Register(abc.ABCMeta):
         """Create the class, fix the namespace it was born in, and register it."""
         cls = super().__new__(metacls, name, bases, namespace, **kwargs)
         type.__setattr__(cls, "_namespace_at_class_time", metacls._get_namespace(cls.__module__))
+        if metacls._reg is Register._reg:
+            _FRAMEWORK_CLASSES.note_register(metacls._reg)
+            _FRAMEWORK_CLASSES.note_registered(cls)
         metacls._reg.append(cls)
         return cls
 
@@ -356,6 +390,8 @@ class Register(abc.ABCMeta):
 
     @classmethod
     def __current_index(cls) -> _Index:
+        if cls._reg is Register._reg:
+            _FRAMEWORK_CLASSES.note_register(cls._reg)
         index = cls.__dict__.get("_index")
         if index is None or not index.is_of(cls._reg, _NAME_CHANGES.number):
             index = _Index(cls._reg, cls.AMBIGUOUS_CLASS, _NAME_CHANGES.number)
@@ -377,6 +413,8 @@ class Register(abc.ABCMeta):
     def _set_reg(cls, reg: Mapping[str, Any]) -> None:
         """Register exactly the classes in ``reg``."""
         cls._reg = [task_class for task_class in reg.values() if task_class is not cls.AMBIGUOUS_CLASS]
+        if cls is Register:
+            _FRAMEWORK_CLASSES.note_register(cls._reg, exact=True)
 
     @classmethod
     def task_names(cls) -> list[str]:

@@ -109,7 +109,7 @@ def _parser_of_file(path: Any, seen_from_here: Any) -> type[BaseParser] | None:
     extension = os.path.splitext(path)[1].lstrip(".")
     name = extension if extension in _NAMES else default
     parser_class = _parser_class(name)
-    if parser_class is not _parser_class(default):
+    if name != default:  # by name, as Luigi does: .ini and .conf are read by the same parser
         warnings.warn(
             f"Config for {name} parser added, but used {default} parser. "
             f"Set up right parser via env var: export LUIGI_CONFIG_PARSER={name}",

@@ -224,6 +224,14 @@ def test_a_file_for_another_parser(config, tmp_path):
     assert get_config("toml").get("s", "a") == 1
 
 
+@pytest.mark.parametrize("extension", ["ini", "conf"])
+def test_a_file_for_the_same_parser_under_another_name(config, tmp_path, extension):
+    (tmp_path / f"x.{extension}").write_text("[s]\na=1\n")
+    with pytest.warns(UserWarning, match=f"Config for {extension} parser added, but used cfg parser"):
+        assert add_config_path(f"x.{extension}") is True
+    assert get_config().get("s", "a") == "1"
+
+
 def test_the_old_file_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "client.cfg").write_text("[s]\na=1\n")

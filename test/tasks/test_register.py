@@ -55,6 +55,25 @@ class TestLookUp:
             Register.get_task_cls("something quite different")
         assert str(caught.value) == ("No task something quite different. Candidates are: Task,TaskA,worker")
 
+    def test_a_register_filtered_by_module_keeps_the_framework(self):
+        class Kept(luigi.Task):
+            pass
+
+        class Dropped(luigi.Task):
+            pass
+
+        Register._reg = [cls for cls in Register._reg if cls.__module__.startswith("luigi.") or cls is Kept]
+        assert {"Kept", "Task", "Config", "core", "worker", "scheduler"} <= set(Register.task_names())
+        assert "Dropped" not in Register.task_names()
+        assert luigi.Task in Register._reg
+
+    def test_a_register_is_set_exactly(self):
+        class Only(luigi.Task):
+            pass
+
+        Register._set_reg({"Only": Only})
+        assert list(Register._loaded_reg()) == ["Only"]
+
     def test_unrelated_classes_of_one_name_are_ambiguous_for_good(self):
         def make():
             class Twice(luigi.Task):
