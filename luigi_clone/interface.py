@@ -8,7 +8,7 @@ import sys
 import warnings
 from collections.abc import Iterable
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from luigi_clone import lock, parameter, task
 from luigi_clone._startup import few_collections
@@ -234,6 +234,30 @@ def _run(
         arguments.append("--local-scheduler")
     with CmdlineParser.global_instance(arguments) as command_line:
         return _schedule_and_run([command_line.get_task_obj()], worker_scheduler_factory)
+
+
+@overload
+def build(
+    tasks: Iterable[Any],
+    worker_scheduler_factory: Any = None,
+    detailed_summary: Literal[False] = False,
+    **env_params: Any,
+) -> bool: ...
+@overload
+def build(
+    tasks: Iterable[Any],
+    worker_scheduler_factory: Any = None,
+    *,
+    detailed_summary: Literal[True],
+    **env_params: Any,
+) -> LuigiRunResult: ...
+@overload
+def build(
+    tasks: Iterable[Any],
+    worker_scheduler_factory: Any = None,
+    detailed_summary: bool = False,
+    **env_params: Any,
+) -> Any: ...
 
 
 def build(

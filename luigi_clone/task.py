@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from json import dumps
 from json.encoder import encode_basestring_ascii
 from operator import is_
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
 from luigi_clone import configuration, parameter
 from luigi_clone._tasks.parameter_table import MASK, ParameterTable, ValueResolver
@@ -27,8 +27,11 @@ except ImportError:
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-    from typing_extensions import dataclass_transform
+    from typing_extensions import Self, dataclass_transform
 
+    from luigi_clone._tasks.annotations import Declared as _Declared
+
+    _Clone = TypeVar("_Clone", bound="Task")
     FlattenableItem = TypeVar("FlattenableItem")
     FlattenableItems: TypeAlias = (
         FlattenableItem
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
         | dict[str, "FlattenableItems[FlattenableItem]"]
     )
 else:
+    _Declared = object
 
     def dataclass_transform(**_: Any) -> Callable[[type], type]:
         """Mean something to type checkers only."""
@@ -162,10 +166,10 @@ class BulkCompleteNotImplementedError(NotImplementedError):
     """The task class has no ``bulk_complete``: whoever asks must ask each task."""
 
 
-# No field specifiers: to a type checker every parameter then has a default, which it may have, in the
-# configuration or on the command line.
-@dataclass_transform(kw_only_default=True)
-class Task(metaclass=Register):
+# To a type checker annotated parameters are the fields of a dataclass.  No field specifiers: every field that
+# is assigned to then has a default, which a parameter may have, in the configuration or on the command line.
+@dataclass_transform(eq_default=False)
+class Task(_Declared, metaclass=Register):
     """A unit of work, identified by its class and its parameters.
 
     Declare parameters as class attributes, and override :meth:`requires`, :meth:`output` and :meth:`run`.
@@ -176,32 +180,28 @@ class Task(metaclass=Register):
     _parameter_table: ClassVar[ParameterTable | None] = None
     _namespace_at_class_time: ClassVar[str]
 
-    priority: float = 0
-    """Of the tasks that can run, those with a higher priority run first."""
-    disabled: bool = False
-    """A disabled task is announced as such and does not run."""
-    resources: dict[str, int] = {}  # noqa: RUF012 - Luigi's packages read and replace it on classes
-    """What the task holds while it runs: resource to amount."""
-    worker_timeout: int | None = None
-    """Seconds after which a run is ended; ``None`` for what is configured, 0 for never."""
-    max_batch_size: float = float("inf")
-    """How many tasks may run as one batch."""
-
     __not_user_specified = "__not_user_specified"
-    task_namespace: str | None = __not_user_specified
-    """The namespace of the class and its subclasses, when set."""
     _visible_in_registry: bool = True
 
-    # what the worker puts in while run() goes on
-    set_tracking_url: Callable[[str], None] | None = None
-    set_status_message: Callable[[str], None] | None = None
-    set_progress_percentage: Callable[[float], None] | None = None
+    if not TYPE_CHECKING:
+        # declared for checkers in _tasks/annotations.pyi
+        priority = 0
+        """Of the tasks that can run, those with a higher priority run first."""
+        disabled = False
+        """A disabled task is announced as such and does not run."""
+        resources = {}
+        """What the task holds while it runs: resource to amount."""
+        worker_timeout = None
+        """Seconds after which a run is ended; ``None`` for what is configured, 0 for never."""
+        max_batch_size = float("inf")
+        """How many tasks may run as one batch."""
+        task_namespace = __not_user_specified
+        """The namespace of the class and its subclasses, when set."""
 
-    if TYPE_CHECKING:
-        task_id: str
-        param_kwargs: dict[str, Any]
-        decrease_running_resources: Callable[[dict[str, int]], None] | None
-        scheduler_messages: Any
+        # what the worker puts in while run() goes on
+        set_tracking_url = None
+        set_status_message = None
+        set_progress_percentage = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Take the values of the parameters; an overriding ``__init__`` must call this one."""
@@ -322,7 +322,7 @@ class Task(metaclass=Register):
             params[name]._warn_on_wrong_param_type(name, value)
 
     @classmethod
-    def from_str_params(cls, params_str: Mapping[str, Any]) -> Task:
+    def from_str_params(cls, params_str: Mapping[str, Any]) -> Self:
         """Return the instance whose parameters have these texts; a list of texts is combined as a batch.
 
         Parameters that are not in the mapping take their defaults; unknown names are ignored.
@@ -332,7 +332,7 @@ class Task(metaclass=Register):
             if name in params_str:
                 text = params_str[name]
                 kwargs[name] = param._parse_list(text) if isinstance(text, list) else param.parse(text)
-        task: Task = cls(**kwargs)
+        task: Self = cls(**kwargs)
         return task
 
     def to_str_params(self, only_significant: bool = False, only_public: bool = False) -> dict[str, str]:
@@ -342,6 +342,11 @@ class Task(metaclass=Register):
 
     def _get_param_visibilities(self) -> dict[str, int]:
         return self.__resolver().visibilities().copy()
+
+    @overload
+    def clone(self, cls: None = None, **kwargs: Any) -> Self: ...
+    @overload
+    def clone(self, cls: type[_Clone], **kwargs: Any) -> _Clone: ...
 
     def clone(self, cls: type[Task] | None = None, **kwargs: Any) -> Task:
         """Return a task of the class ``cls`` (default: the same) with this one's values where names agree.
@@ -395,10 +400,12 @@ class Task(metaclass=Register):
             return cls.__module__
         return cls._namespace_at_class_time
 
-    @property
-    def task_family(self) -> str:
-        """The name that the class is registered under."""
-        return str(type(self).task_family)
+    if not TYPE_CHECKING:
+
+        @property
+        def task_family(self) -> str:
+            """The name that the class is registered under."""
+            return type(self).task_family
 
     @classmethod
     def get_task_family(cls) -> str:
@@ -491,40 +498,53 @@ class Task(metaclass=Register):
 
     # -- settings ----------------------------------------------------------------------------------
 
-    @property
-    def batchable(self) -> bool:
-        """Whether the task may run in a batch."""
-        return bool(self.batch_param_names())
+    if not TYPE_CHECKING:
+        # declared for checkers in _tasks/annotations.pyi, like those above
 
-    @property
-    def retry_count(self) -> int | None:
-        """How many failures disable the task, when not what is configured."""
-        return None
+        @property
+        def batchable(self) -> bool:
+            """Whether the task may run in a batch."""
+            return bool(self.batch_param_names())
 
-    @property
-    def disable_hard_timeout(self) -> int | None:
-        """Seconds after the first failure when one more disables the task, when not what is configured."""
-        return None
+        @property
+        def retry_count(self) -> int | None:
+            """How many failures disable the task, when not what is configured."""
+            return None
 
-    @property
-    def disable_window(self) -> int | None:
-        """Seconds in which failures are counted, when not what is configured."""
-        return None
+        @property
+        def disable_hard_timeout(self) -> int | None:
+            """Seconds after the first failure when one more disables the task, when not the configured."""
+            return None
 
-    @property
-    def disable_window_seconds(self) -> int | None:
-        """The same as :attr:`disable_window` (deprecated)."""
-        warnings.warn(
-            "Use of `disable_window_seconds` has been deprecated, use `disable_window` instead",
-            DeprecationWarning,
-            stacklevel=2,
-        )
-        return self.disable_window
+        @property
+        def disable_window(self) -> int | None:
+            """Seconds in which failures are counted, when not what is configured."""
+            return None
 
-    @property
-    def owner_email(self) -> Any:
-        """Who gets mail about the task, besides those configured: addresses with commas, or a list."""
-        return None
+        @property
+        def disable_window_seconds(self) -> int | None:
+            """The same as :attr:`disable_window` (deprecated)."""
+            warnings.warn(
+                "Use of `disable_window_seconds` has been deprecated, use `disable_window` instead",
+                DeprecationWarning,
+                stacklevel=2,
+            )
+            return self.disable_window
+
+        @property
+        def owner_email(self) -> Any:
+            """Who gets mail about the task, besides those configured: addresses with commas, or a list."""
+            return None
+
+        @property
+        def use_cmdline_section(self) -> bool:
+            """Whether flags on the command line begin with the family; read on the class."""
+            return True
+
+        @property
+        def accepts_messages(self) -> bool:
+            """Whether messages can be sent to the running task."""
+            return False
 
     def _owner_list(self) -> list[str]:
         owners = self.owner_email
@@ -533,16 +553,6 @@ class Task(metaclass=Register):
         if isinstance(owners, str):
             return owners.split(",")
         return owners  # type: ignore[no-any-return]
-
-    @property
-    def use_cmdline_section(self) -> bool:
-        """Whether flags on the command line begin with the family; read on the class."""
-        return True
-
-    @property
-    def accepts_messages(self) -> bool:
-        """Whether messages can be sent to the running task."""
-        return False
 
     # -- events ------------------------------------------------------------------------------------
 
@@ -686,23 +696,24 @@ def _task_wraps(task_class: type) -> Callable[[type[_T]], type[_T]]:
     return take_names
 
 
-def externalize(taskclass_or_taskobject: Any) -> Any:
+def externalize(taskclass_or_taskobject: _T) -> _T:
     """Return the task, or task class, as one that is done elsewhere; the original is left as it is."""
     if isinstance(taskclass_or_taskobject, type):
+        base: Any = taskclass_or_taskobject
 
-        @_task_wraps(taskclass_or_taskobject)
-        class Externalized(taskclass_or_taskobject):  # type: ignore[misc]
+        @_task_wraps(base)
+        class Externalized(base):  # type: ignore[misc]
             # a helper, not a task that anybody runs by its name
             _visible_in_registry = False
             run = None
 
-        return Externalized
+        return Externalized  # type: ignore[return-value]
     import copy
 
-    task = copy.copy(taskclass_or_taskobject)
+    task: Any = copy.copy(taskclass_or_taskobject)
     if task is taskclass_or_taskobject:
         # a __copy__ of the class's own that returns the object itself
         task = object.__new__(type(taskclass_or_taskobject))
         task.__dict__.update(taskclass_or_taskobject.__dict__)
     task.run = None
-    return task
+    return task  # type: ignore[no-any-return]

@@ -9,12 +9,17 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping, MutableMapping
 from operator import is_
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 from luigi_clone.configuration.generation import RESOLUTION
 
 if TYPE_CHECKING:
+    from typing import TypeVar
+
+    from luigi_clone._tasks.annotations import Unannotated
     from luigi_clone.task import Task
+
+    _Made = TypeVar("_Made")
 
 logger = logging.getLogger("luigi-interface")
 
@@ -289,6 +294,15 @@ class Register(abc.ABCMeta):
             if table is not None and (deleted or table.depends_on(name, value)):
                 type.__setattr__(one, "_parameter_table", None)
             pending.extend(type.__subclasses__(one))  # type: ignore[arg-type]
+
+    # A checker goes on to compare the arguments with the annotated parameters unless the result is said to be
+    # something else than an instance, as Any is: so it does where there are none.
+    @overload
+    def __call__(cls: Unannotated[_Made], *args: Any, **kwargs: Any) -> _Made | Any: ...
+    @overload
+    def __call__(cls: type[_Made], *args: Any, **kwargs: Any) -> _Made: ...
+    @overload
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any: ...
 
     def __call__(cls: Any, *args: Any, **kwargs: Any) -> Any:
         """Return the instance with these parameter values: the one there is, or a new one."""

@@ -199,7 +199,8 @@ def previous(task: Task) -> Task:
         raise NotImplementedError("No task parameter - can't determine previous task")
     if len(earlier) > 1:
         raise NotImplementedError("Too many date-related task parameters - can't determine previous task")
-    return task.clone(**earlier)
+    cloned: Task = task.clone(**earlier)
+    return cloned
 
 
 def _step_back(param: Any) -> Callable[[Any], Any] | None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from luigi_clone._parameters.base import Parameter, _no_value, _NoValueType
 from luigi_clone._parameters.errors import ParameterException
 
 if TYPE_CHECKING:
-    from typing_extensions import TypeVar, Unpack
+    from typing_extensions import Self, TypeVar, Unpack
 
     from luigi_clone._parameters.base import ParameterKwargs
 
@@ -72,13 +72,19 @@ class EnumListParameter(Parameter[tuple[EnumParameterType, ...]]):
 
     def __init__(
         self,
-        default: tuple[EnumParameterType, ...] | _NoValueType = _no_value,
+        default: tuple[EnumParameterType, ...] | list[EnumParameterType] | _NoValueType = _no_value,
         *,
         enum: type[EnumParameterType] | None = None,
         **kwargs: Unpack[ParameterKwargs],
     ) -> None:
         object.__setattr__(self, "_enum", _checked_enum(enum))
-        super().__init__(default=default, **kwargs)
+        super().__init__(default=default, **kwargs)  # type: ignore[arg-type]  # tasks make it a tuple
+
+    if TYPE_CHECKING:
+
+        def __set__(
+            self, instance: Any, value: tuple[EnumParameterType, ...] | list[EnumParameterType]
+        ) -> None: ...
 
     def parse(self, s: Any) -> Any:
         """Return the members, in order; an array of names (as in a TOML file) is accepted too.
@@ -160,7 +166,7 @@ class ChoiceListParameter(ChoiceParameter[ChoiceType]):
 
     def __init__(
         self,
-        default: tuple[ChoiceType, ...] | _NoValueType = _no_value,
+        default: tuple[ChoiceType, ...] | list[ChoiceType] | _NoValueType = _no_value,
         var_type: type[ChoiceType] = str,  # type: ignore[assignment]  # the default of ChoiceType
         choices: Iterable[ChoiceType] | None = None,
         **kwargs: Unpack[ParameterKwargs],
@@ -171,6 +177,20 @@ class ChoiceListParameter(ChoiceParameter[ChoiceType]):
             var_type=var_type,
             **kwargs,
         )
+
+    if TYPE_CHECKING:
+
+        @overload  # type: ignore[override]
+        def __get__(self, instance: None, owner: Any = None) -> Self: ...
+
+        @overload
+        def __get__(self, instance: Any, owner: Any = None) -> tuple[ChoiceType, ...]: ...
+
+        def __get__(self, instance: Any, owner: Any = None) -> Any: ...
+
+        def __set__(  # type: ignore[override]
+            self, instance: Any, value: tuple[ChoiceType, ...] | list[ChoiceType]
+        ) -> None: ...
 
     def parse(self, x: Any) -> Any:
         """Return the values, in order; an array (as in a TOML file) is accepted too.

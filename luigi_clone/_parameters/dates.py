@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from luigi_clone._parameters.base import ParameterKwargs
+    from luigi_clone.date_interval import Month, Year
 
 _UNIX_EPOCH = datetime.datetime(1970, 1, 1)
 _DATE = datetime.date
@@ -164,6 +165,10 @@ class MonthParameter(DateParameter):
 
     date_format = _MONTH
 
+    if TYPE_CHECKING:
+
+        def __set__(self, instance: Any, value: datetime.date | Month) -> None: ...
+
     def _add_months(self, date: datetime.date, months: int) -> datetime.date:
         year, month = divmod(date.year * 12 + date.month - 1 + months, 12)
         return datetime.date(year, month + 1, 1)
@@ -191,6 +196,10 @@ class YearParameter(DateParameter):
     """A year, such as ``2013``; its value is the first day of the year."""
 
     date_format = _YEAR
+
+    if TYPE_CHECKING:
+
+        def __set__(self, instance: Any, value: datetime.date | Year) -> None: ...
 
     def parse(self, s: Any) -> datetime.date | None:
         """Return the first day of the year; a whole number (as in a TOML file) is taken for the year."""
@@ -236,14 +245,18 @@ class _DatetimeParameterBase(Parameter[datetime.datetime]):
 
     def __init__(
         self,
-        default: datetime.datetime | _NoValueType = _no_value,
+        default: datetime.date | _NoValueType = _no_value,
         interval: int = 1,
         start: datetime.datetime | None = None,
         **kwargs: Unpack[ParameterKwargs],
     ) -> None:
-        super().__init__(default=default, **kwargs)
+        super().__init__(default=default, **kwargs)  # type: ignore[arg-type]  # midnight of a date
         object.__setattr__(self, "interval", interval)
         object.__setattr__(self, "start", _UNIX_EPOCH if start is None else start)
+
+    if TYPE_CHECKING:
+
+        def __set__(self, instance: Any, value: datetime.date) -> None: ...
 
     def parse(self, s: Any) -> datetime.datetime | datetime.date | None:
         """Return the moment that the text stands for; errors are those of ``strptime``.

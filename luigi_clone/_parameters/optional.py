@@ -28,6 +28,7 @@ from luigi_clone._parameters.structures import DictParameter, ListParameter, Lis
 from luigi_clone.freezing import FrozenOrderedDict
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from typing_extensions import Self, TypeVar, Unpack
@@ -143,17 +144,38 @@ class OptionalDictParameter(  # type: ignore[misc]
 
     expected_type = FrozenOrderedDict
 
+    if TYPE_CHECKING:
+
+        def __init__(
+            self, default: Mapping[Any, Any] | _NoValueType | None = None, **kwargs: Any
+        ) -> None: ...
+        def __set__(self, instance: Any, value: Mapping[Any, Any] | None) -> None: ...
+
 
 class OptionalListParameter(OptionalParameterMixin[ListT], ListParameter[ListT]):  # type: ignore[misc]
     """A list or ``None``."""
 
     expected_type = tuple
 
+    if TYPE_CHECKING:
+
+        def __init__(
+            self, default: tuple[Any, ...] | list[Any] | _NoValueType | None = None, **kwargs: Any
+        ) -> None: ...
+        def __set__(self, instance: Any, value: ListT | list[Any] | None) -> None: ...
+
 
 class OptionalTupleParameter(OptionalParameterMixin[ListT], TupleParameter[ListT]):  # type: ignore[misc]
     """A tuple or ``None``."""
 
     expected_type = tuple
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self, default: tuple[Any, ...] | list[Any] | _NoValueType | None = None, **kwargs: Any
+        ) -> None: ...
+        def __set__(self, instance: Any, value: ListT | list[Any] | None) -> None: ...
 
 
 class OptionalChoiceParameter(OptionalParameterMixin[ChoiceType], ChoiceParameter[ChoiceType]):  # type: ignore[misc]
@@ -204,4 +226,5 @@ class OptionalPathParameter(OptionalParameter, PathParameter):
 
         def __get__(self, instance: Any, owner: Any = None) -> Any: ...
 
+        def __init__(self, default: Path | str | _NoValueType | None = None, **kwargs: Any) -> None: ...
         def __set__(self, instance: Any, value: Path | str | None) -> None: ...

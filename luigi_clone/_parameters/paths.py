@@ -36,6 +36,10 @@ class PathParameter(Parameter["pathlib.Path"]):
         object.__setattr__(self, "absolute", absolute)
         object.__setattr__(self, "exists", exists)
 
+    if TYPE_CHECKING:
+
+        def __set__(self, instance: Any, value: pathlib.Path | str) -> None: ...
+
     def normalize(self, x: Any) -> Any:
         """Return the path; ``ValueError`` when it must exist and does not."""
         from pathlib import Path

@@ -124,13 +124,17 @@ class DictParameter(_Structure, Parameter[DictT]):
 
     def __init__(
         self,
-        default: DictT | _NoValueType = _no_value,
+        default: DictT | dict[Any, Any] | _NoValueType = _no_value,
         *,
         schema: Any = None,
         **kwargs: Unpack[ParameterKwargs],
     ) -> None:
         object.__setattr__(self, "schema", _accepted_schema(schema))
-        super().__init__(default=default, **kwargs)
+        super().__init__(default=default, **kwargs)  # type: ignore[arg-type]  # normalize freezes it
+
+    if TYPE_CHECKING:
+
+        def __set__(self, instance: Any, value: DictT | Mapping[Any, Any]) -> None: ...
 
     def parse(self, source: Any) -> Any:
         """Return what the JSON text stands for; anything but text is returned as it is.
@@ -164,13 +168,18 @@ class ListParameter(_Structure, Parameter[ListT]):
 
     def __init__(
         self,
-        default: ListT | _NoValueType = _no_value,
+        # not ListT: a default of two elements does not say that all values have two
+        default: tuple[Any, ...] | list[Any] | _NoValueType = _no_value,
         *,
         schema: Any = None,
         **kwargs: Unpack[ParameterKwargs],
     ) -> None:
         object.__setattr__(self, "schema", _accepted_schema(schema))
-        super().__init__(default=default, **kwargs)
+        super().__init__(default=default, **kwargs)  # type: ignore[arg-type]
+
+    if TYPE_CHECKING:
+
+        def __set__(self, instance: Any, value: ListT | list[Any]) -> None: ...
 
     def parse(self, x: Any) -> Any:
         """Return the elements of the JSON array; an array of a TOML file is taken as it is.
