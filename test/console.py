@@ -7,10 +7,14 @@ that the tests run there too.
 
 from __future__ import annotations
 
+import atexit
+import functools
 import importlib.metadata
 import os
+import shutil
 import stat
 import sys
+import tempfile
 from pathlib import Path
 
 if sys.version_info >= (3, 11):
@@ -44,6 +48,21 @@ def installed() -> bool:
     return (Path(sys.executable).parent / "luigi").exists()
 
 
+@functools.cache
+def _temporary_root() -> str:
+    root = tempfile.mkdtemp(prefix="lc-")
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    return root
+
+
+def temporary_folder() -> str:
+    """Make a folder to name in TMPDIR, removed at the end; its path is short, as those of sockets must be.
+
+    The process lock lies there: equal command lines of two tests, run at the same time, do not meet.
+    """
+    return tempfile.mkdtemp(dir=_temporary_root())
+
+
 def environment(folder: Path, **extra: str) -> dict[str, str]:
     """Return an environment for a subprocess: ours, less what misleads a pipeline, with the scripts on PATH.
 
@@ -54,7 +73,7 @@ def environment(folder: Path, **extra: str) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("LUIGI_", "PYTEST_", "COV_")) and name not in ("PYTHONPATH", "PYTHONWARNINGS")
     }
-    env.update(HOME=str(folder), PYTHONDONTWRITEBYTECODE="1", COLUMNS="80")
+    env.update(HOME=str(folder), TMPDIR=temporary_folder(), PYTHONDONTWRITEBYTECODE="1", COLUMNS="80")
     path = [str(Path(sys.executable).parent), env.get("PATH", os.defpath)]
     if not installed():
         path.insert(0, str(write_scripts(folder / "scripts")))

@@ -10,6 +10,8 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from test import console
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -90,9 +92,7 @@ def _run(case: Case, arguments: str, engine: Engine, folder: Path, timeout: floa
     environment.update(PYTHONDONTWRITEBYTECODE="1", COLUMNS="200", LC_ALL="C.UTF-8", NO_COLOR="1")
     environment.pop("PYTHONWARNINGS", None)
     # the process lock lies in the temporary folder: runs of the same command line must not meet there
-    temporary = folder.with_name(folder.name + "-tmp")
-    temporary.mkdir(exist_ok=True)
-    environment["TMPDIR"] = str(temporary)
+    environment["TMPDIR"] = console.temporary_folder()
     environment.update(case.environment)
     done = subprocess.run(
         command,
