@@ -18,8 +18,6 @@ from test import console
 from test.services import require_service
 
 EXAMPLES = console.ROOT / "examples"
-# the tests share two runs of the pipeline
-pytestmark = pytest.mark.xdist_group("flights")
 
 
 def data_folder() -> Path:
