@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from luigi_clone import metrics, parameter
 from luigi_clone._scheduling import views
 from luigi_clone._scheduling.facade import Limits, OrderedSet, SimpleTaskState, Task, Worker
-from luigi_clone._scheduling.linear import LinearPicker, Rules
 from luigi_clone._scheduling.machine import Machine
 from luigi_clone._scheduling.model import (
     STATUS_TO_UPSTREAM_MAP,
@@ -49,6 +48,7 @@ from luigi_clone.task_status import (
 )
 
 if TYPE_CHECKING:
+    from luigi_clone._scheduling.assignment import Picker
     from luigi_clone.batch_notifier import BatchNotifier
 
 __all__ = [
@@ -183,7 +183,7 @@ class Scheduler:
             self._email_batcher = BatchNotifier()
         self._makes_tasks = _replaced(self, "_make_task")
         if any(_replaced(self, name) for name in ("_rank", "_schedulable", "_has_resources")):
-            machine.picker = LinearPicker(machine, self._rules()).pick
+            machine.picker = self._linear_picker()
 
     # ---- parts that subclasses replace
 
@@ -220,13 +220,17 @@ class Scheduler:
         except Exception:
             logger.warning("Error saving Task history", exc_info=True)
 
-    def _rules(self) -> Rules:
+    def _linear_picker(self) -> Picker:
+        """Return a choice that looks at every task by the rules of a subclass."""
+        from luigi_clone._scheduling.linear import LinearPicker, Rules
+
         machine = self._machine
-        return Rules(
+        rules = Rules(
             lambda record: self._rank(Task.of(machine, record)),
             lambda record: self._schedulable(Task.of(machine, record)),
             self._has_resources,
         )
+        return LinearPicker(machine, rules).pick
 
     def _configured_history(self) -> TaskHistory:
         if not self._config.record_task_history:

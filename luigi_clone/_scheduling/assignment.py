@@ -139,7 +139,10 @@ class Assignment(Registration):
 
     @staticmethod
     def _lost(asker: WorkerRecord, current_tasks: Collection[str]) -> list[TaskRecord]:
-        runs, named = asker.runs, set(current_tasks)
+        runs = asker.runs
+        if list(runs) == current_tasks:  # a worker names them in the order in which it got them
+            return []
+        named = set(current_tasks)
         if runs.keys() <= named:
             return []
         return [min((task for task_id, task in runs.items() if task_id not in named), key=rank_of)]

@@ -168,12 +168,12 @@ class ReadyIndex:
             self.forget_successors()
         return self.everyone
 
-    def holder_changed(self, task: TaskRecord, amounts: Mapping[str, float]) -> None:
-        """Let ``task`` hold ``amounts``."""
+    def hold(self, task: TaskRecord, amounts: Mapping[str, float], runner: str | None) -> None:
+        """Let ``task`` hold ``amounts`` while ``runner`` runs it."""
         for name, amount in amounts.items():
-            self.resource(name).take(task, amount)
+            self.resource(name).take(task, amount, runner)
 
-    def holder_gone(self, task: TaskRecord, amounts: Mapping[str, float]) -> None:
+    def let_go(self, task: TaskRecord, amounts: Mapping[str, float]) -> None:
         """Take back what ``task`` holds."""
         for name in amounts:
             resource = self.resources.get(name)

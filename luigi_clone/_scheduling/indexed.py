@@ -155,7 +155,7 @@ class Indexed:
     def _enter_running(self, task: TaskRecord) -> None:
         amounts = task.needs.amounts if task.held is None else task.held
         if amounts:
-            self.index.holder_changed(task, amounts)
+            self.index.hold(task, amounts, task.worker_running)
         runner = None if task.worker_running is None else self.workers.get(task.worker_running)
         if runner is not None:
             runner.runs[task.id] = task
@@ -172,7 +172,7 @@ class Indexed:
     def _leave_running(self, task: TaskRecord) -> None:
         amounts = task.needs.amounts if task.held is None else task.held
         if amounts:
-            self.index.holder_gone(task, amounts)
+            self.index.let_go(task, amounts)
         runner = None if task.worker_running is None else self.workers.get(task.worker_running)
         if runner is not None:
             runner.runs.pop(task.id, None)
@@ -198,7 +198,7 @@ class Indexed:
     def _release_unclaimed(self, batch: Batch) -> None:
         holder, batch.holder = batch.holder, None
         if holder is not None and holder.held:
-            self.index.holder_gone(holder, holder.held)
+            self.index.let_go(holder, holder.held)
 
     def _forget_batch(self, batch: Batch) -> None:
         """Drop a batch of which nothing is left."""

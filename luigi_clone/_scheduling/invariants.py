@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from luigi_clone._scheduling.assignment import rank_of
 from luigi_clone._scheduling.machine import Machine
 from luigi_clone._scheduling.model import STATUSES, Rank, TaskRecord
 from luigi_clone._scheduling.ready import Crew, Pool
@@ -283,7 +284,17 @@ def _resources(machine: Machine) -> Iterator[str]:
         if name not in index.resources:
             yield f"resource {name} is missing"
     for name, resource in index.resources.items():
-        holders = {task.id: amount for task, amount in resource.holders.items()}
+        holders = {task.id: amount for task, (amount, _) in resource.holders.items()}
+        if [rank[3] for rank in resource.ranked] != sorted(resource.holders, key=rank_of):
+            yield f"the holders of {name} are out of order"
+        sums: dict[str | None, float] = {}
+        for task, (amount, holder) in resource.holders.items():
+            runner = task.worker_running if task.status is RUNNING else None
+            if holder != runner:
+                yield f"{task} holds {name} for {holder}, but is run by {runner}"
+            sums[runner] = sums.get(runner, 0) + amount
+        if {runner: amount for runner, amount in sums.items() if amount} != resource.held_by:
+            yield f"resource {name} is held by runners {resource.held_by}, should be {sums}"
         if holders != held.get(name, {}):
             yield f"resource {name} is held by {holders}, should be {held.get(name)}"
         if resource.used != sum(holders.values()):

@@ -11,6 +11,7 @@ All orders are heaps with lazy deletion, each holding a lower bound for each chi
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from heapq import heapify, heappop, heappush, heapreplace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -124,40 +125,61 @@ class Everyone(Pool):
         return rank
 
 
+Holding = tuple[float, str | None]
+"""What a running task holds, and the worker that runs it (None: a batch that nobody runs yet)."""
+
+
 class Resource:
     """A named amount that running tasks share."""
 
-    __slots__ = ("gates", "holders", "limit", "name", "used", "users", "waiting")
+    __slots__ = ("gates", "held_by", "holders", "limit", "name", "ranked", "used", "users", "waiting")
 
     def __init__(self, name: str, limit: float) -> None:
         self.name = name
         self.limit = limit
         self.used: float = 0
-        self.holders: dict[TaskRecord, float] = {}  # running tasks, each with what it holds
+        self.holders: dict[TaskRecord, Holding] = {}
+        self.ranked: list[Rank] = []  # the holders from the best rank down
+        self.held_by: dict[str | None, float] = {}  # runner → sum of what its tasks hold
         self.gates: dict[float, Gate] = {}
         self.users: list[Rank] = []  # ready tasks that need it; a heap with stale entries
         self.waiting = 0  # how many of them are valid
 
-    def take(self, task: TaskRecord, amount: float) -> None:
-        """Let ``task`` hold ``amount`` (instead of what it held)."""
-        held = self.holders.get(task, 0)
-        self.holders[task] = amount
-        self._use(amount - held)
+    def take(self, task: TaskRecord, amount: float, runner: str | None) -> None:
+        """Let ``task``, which holds nothing so far, hold ``amount``."""
+        self.holders[task] = (amount, runner)
+        insort(self.ranked, (-task.priority, task.time, task.seq, task))
+        self._use(amount, runner)
 
     def release(self, task: TaskRecord) -> None:
-        """Take back what ``task`` holds."""
+        """Take back what ``task`` holds; its rank is still what it was then."""
         held = self.holders.pop(task, None)
         if held is not None:
-            self._use(-held)
+            del self.ranked[bisect_left(self.ranked, (-task.priority, task.time, task.seq, task))]
+            self._use(-held[0], held[1])
 
     def set_limit(self, limit: float) -> None:
         """Change how much there is."""
         self.limit = limit
-        self._use(0)
+        self._set_gates()
 
-    def _use(self, change: float) -> None:
-        # a running sum of fractions would drift away from the sum of the parts
-        self.used = self.used + change if type(change) is int else sum(self.holders.values())
+    def _use(self, change: float, runner: str | None) -> None:
+        held_by = self.held_by
+        if type(change) is int:
+            self.used += change
+            rest = held_by.get(runner, 0) + change
+            if rest:
+                held_by[runner] = rest
+            else:
+                held_by.pop(runner, None)
+        else:  # a running sum of fractions would drift away from the sum of the parts
+            self.used = sum(amount for amount, _ in self.holders.values())
+            held_by.clear()
+            for amount, holder in self.holders.values():
+                held_by[holder] = held_by.get(holder, 0) + amount
+        self._set_gates()
+
+    def _set_gates(self) -> None:
         for gate in self.gates.values():
             is_open = self.used + gate.amount <= self.limit
             if is_open and not gate.open:

@@ -229,12 +229,19 @@ class State(Indexed):
         """Note how urgent the task is."""
         if self.facts is not None:
             self.facts.append(("task_priority", task.id, priority))
-        if task.rank is None:
+        # what holds resources is ordered by priority, too
+        batch = None if task.batch_id is None else self.batches.get(task.batch_id)
+        holds = batch is not None and batch.holder is task
+        if task.rank is not None or task.status is RUNNING:
+            self._leave(task)
             task.priority = priority
+            self._enter(task)
+        elif holds and task.held:
+            self.index.let_go(task, task.held)
+            task.priority = priority
+            self.index.hold(task, task.held, None)
         else:
-            self._unready(task)
             task.priority = priority
-            self._make_ready(task)
 
     def set_policy(self, task: TaskRecord, policy: RetryPolicy) -> None:
         """Note when failures disable the task."""
@@ -359,14 +366,14 @@ class State(Indexed):
         batch = None if task.batch_id is None else self.batches.get(task.batch_id)
         holds = batch is not None and batch.holder is task
         if holds and task.held:
-            self.index.holder_gone(task, task.held)
+            self.index.let_go(task, task.held)
         if task.status is RUNNING:
             self._leave(task)
         task.held = held
         if task.status is RUNNING:
             self._enter(task)
         elif holds:
-            self.index.holder_changed(task, held)
+            self.index.hold(task, held, None)
 
     def set_batch(self, task: TaskRecord, batch_id: str | None) -> None:
         """Note the batch that the task stands for or belongs to."""
@@ -430,7 +437,7 @@ class State(Indexed):
         self.facts = facts
         holder = batch.holder = members[0]
         if holder.held:
-            self.index.holder_changed(holder, holder.held)
+            self.index.hold(holder, holder.held, None)
 
     def _leave_batch(self, task: TaskRecord) -> None:
         batch = self.batches.get(task.batch_id) if task.batch_id is not None else None

@@ -13,12 +13,12 @@ walk.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
 from luigi_clone._scheduling.model import Rank, WorkerRecord
 from luigi_clone._scheduling.ready import Bucket, Crew, Gate, Needs, Pool, Resource, first
-from luigi_clone.task_status import RUNNING
 
 if TYPE_CHECKING:
     from luigi_clone._scheduling.assignment import Assignment
@@ -107,8 +107,10 @@ class GreedyWalk:
         self._assistant = assistant
         self._since = now - machine.settings.worker_disconnect_delay
         self._reserved: dict[Resource, float] = {}
+        self._held: dict[Resource, float] = {}  # by tasks of workers that asked lately
         self._taken: dict[WorkerRecord, float] = {}
         self._slots: dict[WorkerRecord, float] = {}
+        self._plain: dict[WorkerRecord, list[list[Rank]]] = {}
         self._blocked: set[Any] = set()  # gates and needs that reservations have closed
         self._idle: set[Crew] = set()  # crews whose workers have no free slot left
         self._later: list[Bucket] = []  # buckets of others that are worse than the candidate
@@ -180,12 +182,14 @@ class GreedyWalk:
             if kind == _TASKS:
                 if rank[3].rank is not rank:
                     frontier.below(entry)
-                elif owner.crew not in idle and not self._is_blocked(owner.needs, rank):
+                elif owner.crew not in idle and not (
+                    owner.needs.gates and self._is_blocked(owner.needs, rank)
+                ):
                     if not self._reserve(owner.crew, owner.needs, rank):
                         idle.add(owner.crew)
                         continue
                     frontier.below(entry)
-                    if self._is_blocked(candidate[3].needs, candidate):
+                    if owner.needs.gates and self._is_blocked(candidate[3].needs, candidate):
                         return False
                 continue
             if kind != _CREWS and owner.crew in idle:
@@ -210,8 +214,8 @@ class GreedyWalk:
             return
         others, blocked = self._others, self._blocked
         own = self._asker.id in crew.workers or (self._assistant and crew.runnable)
-        if not own and crew.plain.heap:
-            self._come_to_others(crew.plain, candidate)
+        if not own and crew.plain.heap and len(crew.members) != 1:
+            self._come_to_others(crew.plain, candidate)  # one worker's: see _plain_above
         if len(crew.buckets) > _FEW:
             if not own:
                 others.come_to_pool(_QUEUES, crew.open)
@@ -255,12 +259,37 @@ class GreedyWalk:
         if slots is None:
             slots = self._slots[worker] = slots_of(worker) if self._asked_lately(worker) else 0
         free = slots - self._taken.get(worker, 0)
-        if free <= 0 or free > len(worker.runs):
-            return free > 0
-        for task in worker.runs.values():
-            if (-task.priority, task.time, task.seq) < rank:
-                free -= 1
-        return free > 0
+        if free <= 0:
+            return False
+        if free <= len(worker.runs):
+            for task in worker.runs.values():
+                if (-task.priority, task.time, task.seq) < rank:
+                    free -= 1
+            if free <= 0:
+                return False
+        return free > self._plain_above(worker, rank, free)
+
+    def _plain_above(self, worker: WorkerRecord, rank: Rank, enough: float) -> int:
+        """Count the better tasks without needs that only ``worker`` can run, up to ``enough``.
+
+        Each takes a slot of that worker and nothing else, so it is enough to count them.
+        """
+        heaps = self._plain.get(worker)
+        if heaps is None:
+            own = worker is self._asker  # what the asker may run takes no slot: it is given out
+            crews = () if own else worker.pool.live
+            heaps = [c.plain.heap for c in crews if len(c.members) == 1 and first(c.plain.heap)]
+            self._plain[worker] = heaps
+        count = 0
+        for heap in heaps:
+            stack = [0]
+            while stack and count < enough:
+                i = stack.pop()
+                if i < len(heap) and heap[i] < rank:
+                    count += heap[i][3].rank is heap[i]
+                    stack.append(2 * i + 1)
+                    stack.append(2 * i + 2)
+        return count
 
     def _asked_lately(self, worker: WorkerRecord) -> bool:
         asked = worker.last_get_work
@@ -285,12 +314,30 @@ class GreedyWalk:
         rest = resource.limit - gate.amount - self._reserved.get(resource, 0)
         if resource.used <= rest:
             return False
+        total = self._held.get(resource)
+        if total is None:
+            workers = self._machine.workers
+            total = 0
+            for runner, amount in resource.held_by.items():
+                worker = None if runner is None else workers.get(runner)
+                if worker is not None and self._asked_lately(worker):
+                    total += amount
+            self._held[resource] = total
+        if total <= rest:
+            return False
+        ranked = resource.ranked
+        better = bisect_left(ranked, rank)
+        if 2 * better < len(ranked):
+            return self._held_by_some(resource, ranked[:better]) > rest
+        return total - self._held_by_some(resource, ranked[better:]) > rest
+
+    def _held_by_some(self, resource: Resource, ranked: list[Rank]) -> float:
+        """Return what those of the holders have whose workers asked lately."""
+        total: float = 0
         workers = self._machine.workers
-        for task, amount in resource.holders.items():
-            if task.status is RUNNING and (-task.priority, task.time, task.seq) < rank:
-                runner = workers.get(task.worker_running or "")
-                if runner is not None and self._asked_lately(runner):
-                    rest -= amount
-                    if rest < 0:
-                        return True
-        return rest < 0
+        for rank in ranked:
+            amount, runner = resource.holders[rank[3]]
+            worker = None if runner is None else workers.get(runner)
+            if worker is not None and self._asked_lately(worker):
+                total += amount
+        return total
