@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from luigi_clone._parameters import argv
 from luigi_clone._parameters.errors import MissingParameterException
-from luigi_clone.task_register import Register, TaskClassException
+from luigi_clone.task_register import FRAMEWORK_FAMILIES, Register, TaskClassException
 
 if TYPE_CHECKING:
     from argparse import Action, ArgumentParser
@@ -495,6 +495,9 @@ class _PlainReading:
             _add(self._table, flag)
 
     def _enter_root(self, family: str) -> bool:
+        if family in FRAMEWORK_FAMILIES:
+            with suppress(TaskClassException):  # what is wrong with it, the whole grammar tells
+                Register.get_task_cls(family)
         task_class = Register._loaded_reg().get(family)
         if task_class is None or task_class is Register.AMBIGUOUS_CLASS:
             return False
