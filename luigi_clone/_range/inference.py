@@ -42,8 +42,9 @@ def infer_bulk_complete_from_fs(
     points = list(datetimes)
     if not points:
         return []
+    tasks = [datetime_to_task(point) for point in points]
     locations = list(filesystems_and_globs(datetime_to_task, datetime_to_re))
-    evidence = [_Evidence(datetime_to_task(point)) for point in points]
+    evidence = [_Evidence(task) for task in tasks]
     for place, (filesystem, glob) in enumerate(locations):
         having = [each for each in evidence if len(each.outputs) > place]
         exist = which_exist(filesystem, glob, [each.outputs[place] for each in having])

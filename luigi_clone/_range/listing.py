@@ -74,7 +74,7 @@ class _Listing:
 
     def rules_out(self, path: str) -> bool:
         """Tell whether a path that does not show would show if something were there."""
-        # an empty directory shows nowhere, and on a disk neither does what lies behind a link
+        # an empty directory shows nowhere, and on a disk neither does a link to a directory
         if path.endswith("/") or "/" not in path or isinstance(self.filesystem, LocalFileSystem):
             return False
         place = globs.location(path)
