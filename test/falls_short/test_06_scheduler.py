@@ -216,7 +216,7 @@ def test_06_16_dropped_tasks_are_not_kept_by_their_worker(clock: Any) -> None:
 
 def test_06_34_dropped_batch_head_is_not_counted(clock: Any) -> None:
     scheduler = Scheduler()
-    given = give_batch(scheduler, "XXX")
+    given = give_batch(scheduler, 3 * "X")
     for number in range(50):
         scheduler.add_task(worker="Y", task_id=f"Other{number}")
     claim = {"worker": "X", "task_id": "Head", "family": "F", "batch_id": given["batch_id"]}
