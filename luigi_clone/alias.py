@@ -16,7 +16,6 @@ from typing import Any
 
 _OURS = "luigi_clone"
 _ALIAS = "luigi"
-_ABSENT = {"contrib": "contrib is not part of this version"}
 
 
 class _AliasLoader:
@@ -65,7 +64,7 @@ class _AliasFinder:
         root, _, rest = fullname.partition(".")
         if root not in (_ALIAS, _OURS):
             return None
-        _refuse_absent(fullname, rest.partition(".")[0])
+        _refuse_absent(fullname, rest)
         if root == _OURS:
             return None
         name = f"{_OURS}.{rest}" if rest else _OURS
@@ -84,13 +83,14 @@ class _AliasFinder:
         return spec
 
 
-def _refuse_absent(fullname: str, part: str) -> None:
-    """Raise for a part of Luigi that this version does not have (it has, once there are files)."""
-    if part in _ABSENT:
-        package = importlib.import_module(_OURS)
-        if importlib.machinery.PathFinder.find_spec(f"{_OURS}.{part}", package.__path__) is None:
+def _refuse_absent(fullname: str, rest: str) -> None:
+    """Raise for a module of ``contrib`` that Luigi has and this version does not (yet)."""
+    package, _, part = rest.partition(".")
+    if package == "contrib" and part and "." not in part:
+        contrib = importlib.import_module(f"{_OURS}.contrib")
+        if importlib.machinery.PathFinder.find_spec(f"{_OURS}.{rest}", contrib.__path__) is None:
             raise ModuleNotFoundError(
-                f"No module named {fullname!r}: {_ABSENT[part]} of luigi_clone", name=fullname
+                f"No module named {fullname!r}: it is not part of this version of luigi_clone", name=fullname
             )
 
 

@@ -103,8 +103,8 @@ def test_import_tools(other_luigi):
     assert out.splitlines() == ["True", "None", "luigi_clone.event", "True", "True", "PENDING", "False True"]
 
 
-@pytest.mark.parametrize("name", ["luigi.contrib.s3", "luigi.contrib", "luigi_clone.contrib.s3"])
-def test_contrib_is_missing_and_says_so(name):
+@pytest.mark.parametrize("name", ["luigi.contrib.no_such", "luigi_clone.contrib.no_such"])
+def test_a_module_that_contrib_does_not_have_is_named(name):
     out = run(
         f"""
         from luigi_clone import alias; alias.install()
@@ -114,8 +114,7 @@ def test_contrib_is_missing_and_says_so(name):
             print(error)
         """
     )
-    package = ".".join(name.split(".")[:2])
-    assert out == f"No module named {package!r}: contrib is not part of this version of luigi_clone\n"
+    assert out == f"No module named {name!r}: it is not part of this version of luigi_clone\n"
 
 
 def test_a_module_that_does_not_exist(other_luigi):
