@@ -102,22 +102,22 @@ class RangeBase(WrapperTask):
     ``datetime`` objects, in UTC.
     """
 
-    of: Any = RangedTaskParameter(
+    of = RangedTaskParameter(
         description="family of the task to be completed. It takes the point in time as a parameter"
     )
-    of_params: Any = DictParameter(default={}, description="further arguments of the task, as JSON")
+    of_params = DictParameter(default={}, description="further arguments of the task, as JSON")
     # subclasses say of which unit they are
-    start: Any = Parameter()
-    stop: Any = Parameter()
-    reverse: Any = BoolParameter(
+    start = Parameter[Any]()
+    stop = Parameter[Any]()
+    reverse = BoolParameter(
         default=False, description="require the newest missing instances first instead of the oldest"
     )
-    task_limit: Any = IntParameter(default=50, description="how many instances are required at most")
-    now: Any = EpochSecondsParameter(
+    task_limit = IntParameter(default=50, description="how many instances are required at most")
+    now = EpochSecondsParameter(
         default=None,  # type: ignore[arg-type]
         description="what is taken for the present moment, in seconds since the epoch",
     )
-    param_name: Any = ParameterNameParameter(
+    param_name = ParameterNameParameter(
         default=None,
         description="parameter of the task that takes the point in time; its first positional one by default",
         positional=False,
@@ -342,10 +342,10 @@ def _takes_more_than_one(function: Callable[..., Any]) -> bool:
 class RangeDailyBase(RangeBase):
     """Requires a task for every day of a range, the current day included."""
 
-    start: Any = DateParameter(default=None, description=_START.format(unit="day"))  # type: ignore[arg-type]
-    stop: Any = DateParameter(default=None, description=_STOP.format(unit="day"))  # type: ignore[arg-type]
-    days_back: Any = IntParameter(default=100, description=_BACK.format(unit="days"))
-    days_forward: Any = IntParameter(default=0, description=_FORWARD.format(unit="days"))
+    start = DateParameter(default=None, description=_START.format(unit="day"))  # type: ignore[arg-type]
+    stop = DateParameter(default=None, description=_STOP.format(unit="day"))  # type: ignore[arg-type]
+    days_back = IntParameter(default=100, description=_BACK.format(unit="days"))
+    days_forward = IntParameter(default=0, description=_FORWARD.format(unit="days"))
 
     def datetime_to_parameter(self, dt: datetime) -> date:
         """Return the day."""
@@ -380,10 +380,10 @@ class RangeDailyBase(RangeBase):
 class RangeHourlyBase(RangeBase):
     """Requires a task for every hour of a range, the current hour included."""
 
-    start: Any = DateHourParameter(default=None, description=_START.format(unit="hour"))  # type: ignore[arg-type]
-    stop: Any = DateHourParameter(default=None, description=_STOP.format(unit="hour"))  # type: ignore[arg-type]
-    hours_back: Any = IntParameter(default=100 * 24, description=_BACK.format(unit="hours"))
-    hours_forward: Any = IntParameter(default=0, description=_FORWARD.format(unit="hours"))
+    start = DateHourParameter(default=None, description=_START.format(unit="hour"))  # type: ignore[arg-type]
+    stop = DateHourParameter(default=None, description=_STOP.format(unit="hour"))  # type: ignore[arg-type]
+    hours_back = IntParameter(default=100 * 24, description=_BACK.format(unit="hours"))
+    hours_forward = IntParameter(default=0, description=_FORWARD.format(unit="hours"))
 
     def datetime_to_parameter(self, dt: datetime) -> datetime:
         """Return the point in time itself."""
@@ -421,11 +421,11 @@ class RangeHourlyBase(RangeBase):
 class RangeByMinutesBase(RangeBase):
     """Requires a task every so many minutes of a range, the current interval included."""
 
-    start: Any = DateMinuteParameter(default=None, description=_START.format(unit="minute"))  # type: ignore[arg-type]
-    stop: Any = DateMinuteParameter(default=None, description=_STOP.format(unit="minute"))  # type: ignore[arg-type]
-    minutes_back: Any = IntParameter(default=60 * 24, description=_BACK.format(unit="minutes"))
-    minutes_forward: Any = IntParameter(default=0, description=_FORWARD.format(unit="minutes"))
-    minutes_interval: Any = IntParameter(
+    start = DateMinuteParameter(default=None, description=_START.format(unit="minute"))  # type: ignore[arg-type]
+    stop = DateMinuteParameter(default=None, description=_STOP.format(unit="minute"))  # type: ignore[arg-type]
+    minutes_back = IntParameter(default=60 * 24, description=_BACK.format(unit="minutes"))
+    minutes_forward = IntParameter(default=0, description=_FORWARD.format(unit="minutes"))
+    minutes_interval = IntParameter(
         default=1, description="minutes from one instance to the next; must divide 60"
     )
 
@@ -472,10 +472,10 @@ class RangeByMinutesBase(RangeBase):
 class RangeMonthly(RangeBase):
     """Requires a task for every month of a range, up to the last month that is over."""
 
-    start: Any = MonthParameter(default=None, description=_START.format(unit="month"))  # type: ignore[arg-type]
-    stop: Any = MonthParameter(default=None, description=_STOP.format(unit="month"))  # type: ignore[arg-type]
-    months_back: Any = IntParameter(default=13, description=_BACK.format(unit="months"))
-    months_forward: Any = IntParameter(default=0, description=_FORWARD.format(unit="months"))
+    start = MonthParameter(default=None, description=_START.format(unit="month"))  # type: ignore[arg-type]
+    stop = MonthParameter(default=None, description=_STOP.format(unit="month"))  # type: ignore[arg-type]
+    months_back = IntParameter(default=13, description=_BACK.format(unit="months"))
+    months_forward = IntParameter(default=0, description=_FORWARD.format(unit="months"))
 
     def datetime_to_parameter(self, dt: datetime) -> date:
         """Return the first day of the month."""
