@@ -117,6 +117,8 @@ class Cluster:
         spent, made = 0.0, 0
         while made < count and spent < limit:
             free = dict.fromkeys(self.finish(block))
+            if not free:
+                break
             start = time.process_time()
             for worker in free:
                 mine, assistant = self.running[worker], worker in self.assistants
