@@ -154,8 +154,11 @@ class Scheduler:
     ``kwargs`` are options of ``[scheduler]``; ``resources`` replaces the section ``[resources]``, and
     ``task_history_impl`` the history. Subclasses may replace ``_rank``, ``_schedulable``, ``_has_resources``
     (the choice then looks at every task), ``_make_task`` and ``_update_task_history``, and may add calls with
-    :func:`rpc_method`. Not safe for use by several threads at once.
+    :func:`rpc_method`. Not safe for use by several threads at once, except for the pings of a worker.
     """
+
+    _email_batcher: BatchNotifier | None
+    _metrics_collector: metrics.MetricsCollector
 
     def __init__(
         self,
@@ -166,24 +169,49 @@ class Scheduler:
     ) -> None:
         self._config = config or scheduler(**kwargs)
         limits = resources or get_config().getintdict("resources")
+        self._set_up(limits)
+        self._metrics_collector = metrics.MetricsCollectors.get(
+            self._config.metrics_collector, self._config.metrics_custom_import
+        )
+        self._machine.wants_metrics = not isinstance(self._metrics_collector, metrics.NoMetricsCollector)
+        self._task_history = task_history_impl or self._configured_history()
+        if self._config.batch_emails:
+            from luigi_clone.batch_notifier import BatchNotifier
+
+            self._email_batcher = BatchNotifier()
+
+    def _set_up(self, limits: Mapping[str, Any]) -> None:
+        """Make the state machine, without any task; the world outside is told of nothing yet."""
         self._clock: Callable[[], float] = _wall_clock
         self._machine = machine = Machine(_live_options(self._config), {})
         machine.update_resources(limits)
         self._state = SimpleTaskState(self._config.state_path, machine)
         self._upstream = views.Upstream(machine)
-        self._metrics_collector = metrics.MetricsCollectors.get(
-            self._config.metrics_collector, self._config.metrics_custom_import
-        )
-        machine.wants_metrics = not isinstance(self._metrics_collector, metrics.NoMetricsCollector)
-        self._task_history = task_history_impl or self._configured_history()
-        self._email_batcher: BatchNotifier | None = None
-        if self._config.batch_emails:
-            from luigi_clone.batch_notifier import BatchNotifier
-
-            self._email_batcher = BatchNotifier()
+        self._email_batcher = None
+        self._metrics_collector = metrics.NoMetricsCollector()
+        self._task_history = NopHistory()
         self._makes_tasks = _replaced(self, "_make_task")
         if any(_replaced(self, name) for name in ("_rank", "_schedulable", "_has_resources")):
             machine.picker = self._linear_picker()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy in another process needs.
+
+        Nothing that such a copy is told comes back, so it gets no tasks, and tells no history, collector or
+        mail of anything.
+        """
+        left_out = {
+            *("_clock", "_machine", "_state", "_upstream", "_email_batcher", "_metrics_collector"),
+            "_Scheduler__history",
+        }
+        state = {name: value for name, value in self.__dict__.items() if name not in left_out}
+        return {**state, "_limits": dict(self._resources)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Make an empty scheduler with the same options."""
+        limits = state.pop("_limits")
+        self.__dict__.update(state)
+        self._set_up(limits)
 
     # ---- parts that subclasses replace
 

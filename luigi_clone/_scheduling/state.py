@@ -472,15 +472,15 @@ class State(Indexed):
         """Make a record of a worker."""
         if self.facts is not None:
             self.facts.append(("worker_added", worker_id, now))
-        worker = self.workers[worker_id] = WorkerRecord(worker_id, now, Pool())
-        return worker
+        # of two threads that come at once (a worker and its pings), both get the same record
+        return self.workers.setdefault(worker_id, WorkerRecord(worker_id, now, Pool()))
 
     def set_worker_info(self, worker: WorkerRecord, info: dict[str, Any]) -> None:
         """Keep what the worker says of itself."""
         if self.facts is not None:
             self.facts.append(("worker_info", worker.id, dict(info)))
         worker.info = info
-        for task in worker.runs.values():
+        for task in list(worker.runs.values()):
             self._tell_running(task)
             if not self.has_live_runner(task):
                 self.suspects[task.id] = task

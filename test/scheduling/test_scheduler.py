@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import pickle
 
 import pytest
 
@@ -711,3 +712,14 @@ def test_options_are_read_when_they_are_needed():
     made._config.retry_count = 1
     made.add_task(worker="X", task_id="B", status="FAILED")
     assert made._state.get_task("B").status == "DISABLED"
+
+
+def test_copy_for_another_process_has_the_options_but_no_tasks():
+    made = Scheduler(retry_count=3, resources={"r": 2})
+    for number in range(5000):
+        made.add_task(worker="X", task_id=f"T{number}", deps=[f"T{number + 1}"])
+    copy = pickle.loads(pickle.dumps(made))
+    assert (copy._config.retry_count, dict(copy._resources)) == (3, {"r": 2})
+    assert copy.task_list() == {}
+    copy.add_scheduler_message_response("T0", "1", "yes")
+    assert len(made.task_list(limit=False)) == 5001
