@@ -1,18 +1,16 @@
-"""Where ``complete()`` runs while the graph is walked, and what the walk has seen."""
+"""Where answers are kept while the graph is walked, asking in bulk, and finding cycles."""
 
 from __future__ import annotations
 
 import collections
-import queue
-import traceback
-from collections.abc import Callable, MutableMapping, Sequence
+import logging
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
-
-from luigi_clone._task_processes.completion import TracebackWrapper
-from luigi_clone._task_processes.interpreter import is_aliased, prepare_interpreter
 
 if TYPE_CHECKING:
     from luigi_clone.task import Task
+
+logger = logging.getLogger("luigi-interface")
 
 
 class SingleProcessPool:
@@ -45,96 +43,39 @@ class DequeQueue(collections.deque[Any]):
         return self.pop()
 
 
-Answer = tuple[Any, dict[str, Any]]
-"""What ``complete()`` said, and the attributes of the task that it changed."""
+def offers_bulk(cls: type[Task]) -> bool:
+    """Tell whether a class has a ``bulk_complete`` that is more than asking each task.
+
+    Only where every parameter is positional can its tasks be named by their values.
+    """
+    from luigi_clone.task import MixinNaiveBulkComplete, Task
+
+    function = getattr(cls.bulk_complete, "__func__", None)
+    plain = (Task.bulk_complete.__func__, MixinNaiveBulkComplete.bulk_complete.__func__)  # type: ignore[attr-defined]
+    params = cls.get_params()
+    return function not in plain and bool(params) and all(param.positional for _, param in params)
 
 
-def _answer(task: Task) -> Answer:
-    """Ask a task in a process of the pool."""
-    import pickle
+def complete_in_bulk(tasks: list[Task]) -> list[bool] | None:
+    """Ask tasks of one class by ``bulk_complete``; ``None`` when each must be asked by itself.
 
-    before = dict(task.__dict__)
-    is_complete: bool | TracebackWrapper
+    The class gets the value of its only parameter, or tuples of the values of all parameters in their order.
+    """
+    cls = type(tasks[0])
+    names = [name for name, _ in cls.get_params()]
+    values: list[Any] = [tuple(task.param_kwargs[name] for name in names) for task in tasks]
+    if len(names) == 1:
+        values = [value for (value,) in values]
+        if any(isinstance(value, tuple | list | dict) for value in values):
+            # it would be taken for the values of several parameters
+            return None
+    logger.debug("Checking which of %d tasks %s are complete", len(tasks), cls.task_family)
     try:
-        is_complete = task.complete()
-    except Exception:  # whatever user code raises is an answer
-        is_complete = TracebackWrapper(traceback.format_exc())
-    missing = object()
-    changed = {k: v for k, v in task.__dict__.items() if before.get(k, missing) is not v}
-    try:
-        pickle.dumps(changed)
-    except Exception:  # such attributes cannot leave the process
-        changed = {}
-    return is_complete, changed
-
-
-def unpicklable_attribute(task: Task) -> str:
-    """Say which attribute keeps ``task`` from being pickled."""
-    import pickle
-
-    for name, value in task.__dict__.items():
-        try:
-            pickle.dumps(value)
-        except Exception as error:  # noqa: PERF203 - pickling runs user code
-            return f"its attribute {name!r} of type {type(value).__name__} ({error})"
-    return f"its class {type(task).__module__}.{type(task).__qualname__}"
-
-
-class CompletionPool:
-    """Processes that evaluate ``complete()``; ``get`` takes the answers in the order in which they arrive."""
-
-    def __init__(self, processes: int) -> None:
-        import multiprocessing
-
-        self._pool = multiprocessing.Pool(
-            processes=processes if processes > 0 else None,
-            initializer=prepare_interpreter,
-            initargs=(is_aliased(),),
-        )
-        self._answers: queue.SimpleQueue[tuple[Task, Any]] = queue.SimpleQueue()
-
-    def ask(self, task: Task, completion_cache: MutableMapping[str, bool] | None) -> None:
-        """Send ``task`` to a process; its answer arrives in the queue whatever happens."""
-        if completion_cache is not None and completion_cache.get(task.task_id):
-            self._answers.put((task, True))
-            return
-
-        def answered(answer: Answer) -> None:
-            is_complete, changed = answer
-            task.__dict__.update(changed)
-            if completion_cache is not None and is_complete is True:
-                completion_cache[task.task_id] = True
-            self._answers.put((task, is_complete))
-
-        def failed(error: BaseException) -> None:
-            self._answers.put((task, TracebackWrapper(_cannot_ask(task, error))))
-
-        self._pool.apply_async(_answer, [task], callback=answered, error_callback=failed)
-
-    def get(self) -> tuple[Task, Any]:
-        """Wait for the next answer."""
-        return self._answers.get()
-
-    def close(self) -> None:
-        """Take no more questions."""
-        self._pool.close()
-
-    def join(self) -> None:
-        """Wait for the processes to end."""
-        self._pool.join()
-
-
-def _cannot_ask(task: Task, error: BaseException) -> str:
-    import pickle
-
-    try:
-        pickle.dumps(task)
-    except Exception:  # pickling runs user code
-        return (
-            f"{task} cannot be sent to a scheduling process because of {unpicklable_attribute(task)}. "
-            "Keep such objects out of the task until run(), or turn parallel scheduling off.\n"
-        )
-    return "".join(traceback.format_exception(error))
+        complete = set(cls.bulk_complete(values))
+        return [value in complete for value in values]
+    except Exception:  # user code; complete() may still work, or fail with an error that names its task
+        logger.debug("bulk_complete of %s failed, asking each task", cls.task_family, exc_info=True)
+        return None
 
 
 _MOST_CYCLES = 20

@@ -83,3 +83,13 @@ class worker(Config):  # noqa: N801 - named after its section
         description="how task processes are made: auto (a child where needed), in-process, process (always a"
         " child), an entry point of the group luigi_clone.executors, or a dotted name",
     )
+    parallel_scheduling_threads = IntParameter(
+        default=0,
+        description="with parallel scheduling: ask complete() in this many threads instead of in"
+        " processes; for stores that take long to answer (0: in processes)",
+    )
+    complete_in_bulk = BoolParameter(
+        default=False,
+        description="ask the tasks of one class that a task requires by its bulk_complete, where it has one,"
+        " instead of by the complete() of each",
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import traceback
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from luigi_clone._task_processes.completion import (
     check_complete,
     is_external,
 )
-from luigi_clone._worker.discovery import CompletionPool, DequeQueue, find_cycles
+from luigi_clone._worker.discovery import DequeQueue, complete_in_bulk, find_cycles, offers_bulk
 from luigi_clone._worker.failures import FailureReports
 from luigi_clone.event import Event
 from luigi_clone.target import Target
@@ -84,24 +85,70 @@ class SchedulingPhase(FailureReports):
         def ask(task: Task) -> None:
             check_complete(task, found, cache)
 
-        self._explore(root, ask, found.get)
+        def ask_group(tasks: list[Task]) -> None:
+            for task, is_complete in self._bulk_answers(tasks):
+                if is_complete is None:
+                    ask(task)
+                else:
+                    found.put((task, is_complete))
+
+        self._explore(root, ask, ask_group, found.get)
 
     def _walk_in_parallel(self, root: Task, processes: int) -> None:
-        pool = CompletionPool(processes)
-        cache = self._task_completion_cache
+        from luigi_clone._worker.asking import CompletionPool
 
-        def ask(task: Task) -> None:
-            logger.debug("Checking if %s is complete", task)
-            pool.ask(task, cache)
+        pool = CompletionPool(
+            processes, self._config.parallel_scheduling_threads, self._task_completion_cache
+        )
+
+        def ask_group(tasks: list[Task]) -> None:
+            if pool.bulk_in_threads:
+                pool.ask_in_bulk(tasks)
+                return
+            for task, is_complete in self._bulk_answers(tasks):
+                if is_complete is None:
+                    pool.ask(task)
+                else:
+                    pool.answer(task, is_complete)
 
         try:
-            self._explore(root, ask, pool.get)
-        finally:
+            self._explore(root, pool.ask, ask_group, pool.get)
+        except Exception:
             pool.close()
-            pool.join()
+            raise
+        except BaseException:  # ctrl-C does not wait for what complete() waits for
+            pool.abandon()
+            raise
+        pool.close()
+
+    @staticmethod
+    def _bulk_answers(tasks: list[Task]) -> Iterable[tuple[Task, bool | None]]:
+        """Pair tasks of one class with what ``bulk_complete`` says, ``None`` where it says nothing."""
+        return zip(tasks, complete_in_bulk(tasks) or itertools.repeat(None))
+
+    def _ask_groups(
+        self, tasks: list[Task], ask: Callable[[Task], Any], ask_group: Callable[[list[Task]], Any]
+    ) -> None:
+        cache = self._task_completion_cache
+        groups: dict[type, list[Task]] = {}
+        for task in tasks:
+            if cache is not None and cache.get(task.task_id):
+                ask(task)
+            else:
+                groups.setdefault(type(task), []).append(task)
+        for cls, group in groups.items():
+            if len(group) > 1 and offers_bulk(cls):
+                ask_group(group)
+            else:
+                for task in group:
+                    ask(task)
 
     def _explore(
-        self, root: Task, ask: Callable[[Task], Any], next_answer: Callable[[], tuple[Task, Any]]
+        self,
+        root: Task,
+        ask: Callable[[Task], Any],
+        ask_group: Callable[[list[Task]], Any],
+        next_answer: Callable[[], tuple[Task, Any]],
     ) -> None:
         """Ask about tasks and expand them as the answers come, until no answer is outstanding."""
         history_start = len(self._add_task_history)
@@ -110,12 +157,14 @@ class SchedulingPhase(FailureReports):
         verify_same_task(self._scheduled_tasks.get(root.task_id, root), root)
         # A cycle needs an edge to a task that was expanded before; without one there is nothing to look for.
         edge_back = False
+        in_bulk = self._config.complete_in_bulk
         ask(root)
         outstanding = 1
         while outstanding:
             task, is_complete = next_answer()
             outstanding -= 1
             edges[task.task_id] = targets = []
+            siblings: list[Task] = []
             for dep in self._add(task, is_complete):
                 dep_id = dep.task_id
                 targets.append(dep_id)
@@ -123,13 +172,18 @@ class SchedulingPhase(FailureReports):
                 if known is None:
                     self._validate_task(dep)
                     seen[dep_id] = dep
-                    ask(dep)
+                    if in_bulk:
+                        siblings.append(dep)
+                    else:
+                        ask(dep)
                     outstanding += 1
                     continue
                 if known is not dep:
                     verify_same_task(known, dep)
                 if dep_id in edges:
                     edge_back = True
+            if siblings:
+                self._ask_groups(siblings, ask, ask_group)
         if edge_back:
             for cycle in find_cycles(edges):
                 self._refuse_cycle(cycle, history_start)

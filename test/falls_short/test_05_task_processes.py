@@ -221,6 +221,12 @@ def program(folder: Path, text: str) -> subprocess.Popen[bytes]:
     )
 
 
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
 def kill_all(files: list[Path]) -> None:
     for file in files:
         if file.exists():
@@ -372,3 +378,77 @@ class Sleeper(Incomplete):
 
     def run(self) -> None:
         time.sleep(60)
+
+
+DEADLY_CHECK = """
+import os
+import luigi
+from luigi.scheduler import Scheduler
+from luigi.worker import Worker
+
+class Dies(luigi.Task):
+    def complete(self):
+        os._exit(3)
+
+class Needs(luigi.Task):
+    def requires(self):
+        return Dies()
+
+    def complete(self):
+        return False
+
+if __name__ == "__main__":
+    with Worker(scheduler=Scheduler()) as worker:
+        worker.add(Needs(), multiprocess=True, processes=2)
+    with open("statuses", "w") as out:
+        out.write(" ".join(sorted(f"{task}={status}" for task, status, _ in worker._add_task_history)))
+"""
+
+
+@pytest.mark.timeout(20)
+def test_05_03_process_that_dies_in_complete_is_a_scheduling_error(tmp_path: Path) -> None:
+    process = program(tmp_path, DEADLY_CHECK)
+    try:
+        assert process.wait(8) == 0
+    finally:
+        kill_group(process)
+    assert (tmp_path / "statuses").read_text() == "Dies()=UNKNOWN Needs()=PENDING"
+
+
+DISCOVERY = """
+import os, time
+import luigi
+from luigi.scheduler import Scheduler
+from luigi.worker import Worker
+
+class Slow(luigi.Task):
+    n = luigi.IntParameter()
+
+    def complete(self):
+        open(f"asking-{self.n}", "w").close()
+        time.sleep(60)
+
+class Needs(luigi.Task):
+    def requires(self):
+        return [Slow(n=n) for n in (1, 2, 3, 4)]
+
+    def complete(self):
+        return False
+
+if __name__ == "__main__":
+    with Worker(scheduler=Scheduler(), OPTIONS) as worker:
+        worker.add(Needs(), multiprocess=True, processes=2)
+"""
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("to", ["the worker", "its process group"])
+@pytest.mark.parametrize("options", ["", "parallel_scheduling_threads=2"])
+def test_05_03_ctrl_c_ends_parallel_scheduling(tmp_path: Path, to: str, options: str) -> None:
+    process = program(tmp_path, DISCOVERY.replace("OPTIONS", options))
+    try:
+        wait_until(lambda: (tmp_path / "asking-1").exists() and (tmp_path / "asking-2").exists())
+        (os.kill if to == "the worker" else os.killpg)(process.pid, signal.SIGINT)
+        assert process.wait(5) in (-signal.SIGINT, 130)
+    finally:
+        kill_group(process)
