@@ -139,9 +139,9 @@ _FRAMEWORK = _FrameworkLoader()
 class _FrameworkClasses:
     """Keeps what this package registers in a register that was filtered by the names of modules.
 
-    Others look for ``luigi.`` there and assign what they found (gokart does, in each ``gokart.build``); without
-    ``core``, ``worker`` and ``scheduler`` no command line would work afterwards. A register that is assigned
-    without :class:`luigi_clone.task.Task`, the first of them, tells that this has happened; an empty one is
+    Others look for ``luigi.`` there and assign what they found (gokart does, in each ``gokart.build``);
+    without ``core``, ``worker`` and ``scheduler`` no command line would work afterwards. A register that is
+    assigned without :class:`luigi_clone.task.Task`, the first of them, tells that this has happened; an empty one is
     meant to be empty.
     """
 

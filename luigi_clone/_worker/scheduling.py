@@ -124,7 +124,7 @@ class SchedulingPhase(FailureReports):
     @staticmethod
     def _bulk_answers(tasks: list[Task]) -> Iterable[tuple[Task, bool | None]]:
         """Pair tasks of one class with what ``bulk_complete`` says, ``None`` where it says nothing."""
-        return zip(tasks, complete_in_bulk(tasks) or itertools.repeat(None))
+        return zip(tasks, complete_in_bulk(tasks) or itertools.repeat(None), strict=False)
 
     def _ask_groups(
         self, tasks: list[Task], ask: Callable[[Task], Any], ask_group: Callable[[list[Task]], Any]

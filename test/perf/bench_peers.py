@@ -1,4 +1,4 @@
-"""CPU per task of two other engines beside this one: doit (Python, one process), GNU make (C, a process a task).
+"""CPU per task of two other engines beside this one: doit (one process), GNU make (a process a task).
 
 ``python test/perf/bench_peers.py [--rounds N] [--tasks N]``; an engine that is not installed is left out.
 """
