@@ -141,8 +141,8 @@ class _FrameworkClasses:
 
     Others look for ``luigi.`` there and assign what they found (gokart does, in each ``gokart.build``);
     without ``core``, ``worker`` and ``scheduler`` no command line would work afterwards. A register that is
-    assigned without :class:`luigi_clone.task.Task`, the first of them, tells that this has happened; an empty one is
-    meant to be empty.
+    assigned without :class:`luigi_clone.task.Task`, the first of them, tells that this has happened; an empty
+    one is meant to be empty.
     """
 
     __slots__ = ("_classes", "_seen")
