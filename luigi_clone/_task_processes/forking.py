@@ -7,8 +7,10 @@ import functools
 import gc
 import os
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 
 from luigi_clone._task_processes.guard import TerminationGuard
 
@@ -62,6 +64,35 @@ def has_terminal() -> bool:
     return True
 
 
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+@functools.cache
+def load_end_with() -> Callable[..., int] | None:
+    """Return ``prctl``, where there is one; called before the first fork, so that no child has to load it."""
+    if sys.platform != "linux":
+        return None
+    import ctypes
+
+    prctl: Callable[..., int] = ctypes.CDLL(None).prctl
+    return prctl
+
+
+def end_with(parent_pid: int) -> None:
+    """In a child: have the kernel end this process when its parent ends, even by SIGKILL.
+
+    A child that outlived its worker would run beside the second attempt that the scheduler gives to another.
+    It is the thread that started the child whose end counts, which is the one that runs the worker.
+    """
+    prctl = load_end_with()
+    if prctl is None:
+        return
+    prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    # Not the parent that this process was made by, after a fork: it ended in the moment before.
+    if "multiprocessing.forkserver" not in sys.modules and os.getppid() != parent_pid:
+        os._exit(1)
+
+
 @contextlib.contextmanager
 def talking() -> Iterator[None]:
     """Held by a thread that talks over the network beside the main thread.
@@ -75,9 +106,20 @@ def talking() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def _no_fork_warning() -> Iterator[None]:
+    """Silence what Python 3.12 says of a fork beside threads; doc/adr/0004 tells why it is safe."""
+    if sys.version_info < (3, 12):
+        yield
+        return
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r".*use of fork\(\) may lead to deadlocks", DeprecationWarning)
+        yield
+
+
+@contextlib.contextmanager
 def starting() -> Iterator[None]:
     """Held around the start of a task process."""
-    with fork_lock, _GATE.shut():
+    with fork_lock, _GATE.shut(), _no_fork_warning():
         yield
 
 

@@ -18,7 +18,7 @@ from luigi_clone._task_processes.completion import (
     is_external,
 )
 from luigi_clone._task_processes.ending import Ending
-from luigi_clone._task_processes.forking import begin_child, has_terminal
+from luigi_clone._task_processes.forking import begin_child, end_with, has_terminal, load_end_with
 from luigi_clone._task_processes.interpreter import is_aliased, prepare_interpreter
 from luigi_clone._task_processes.results import ChildResults, ResultQueue
 from luigi_clone.event import Event
@@ -308,6 +308,7 @@ class TaskProcess(_Process):
         import random  # noqa: F401
 
         has_terminal()
+        load_end_with()
         queue = self.result_queue
         if not isinstance(queue, ResultQueue):
             super().start()
@@ -327,7 +328,12 @@ class TaskProcess(_Process):
         return _revive, (is_aliased(), inner)
 
     def _bootstrap(self, parent_sentinel: int | None = None) -> int:
+        end_with(self._parent_pid)
         begin_child()
+        if isinstance(self.result_queue, ChildResults):
+            carry = getattr(self.status_reporter, "carry_through", None)
+            if carry is not None:
+                carry(self.result_queue.call)
         if isinstance(self.task_completion_cache, CompletionCache):
             self.task_completion_cache.fresh.clear()
         return super()._bootstrap(parent_sentinel)  # type: ignore[misc, no-any-return]
@@ -361,6 +367,10 @@ class TaskProcess(_Process):
             return
         if isinstance(self.task_completion_cache, CompletionCache):
             self.task_completion_cache.learn(fresh)
+
+    def take_call(self, call: bytes) -> None:
+        """Tell the scheduler what the task has told it in the child."""
+        self.status_reporter.take_call(call)
 
     def is_alive(self) -> bool:
         """Tell whether the child runs; false when there is none."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -42,6 +43,9 @@ class Sender(Waitable, Protocol):
     def take_findings(self, findings: bytes) -> None:
         """In the worker: take in what :meth:`findings` returned in the child."""
 
+    def take_call(self, call: bytes) -> None:
+        """In the worker: make the call that the child has sent with :meth:`ChildResults.call`."""
+
 
 def _send(fd: int, payload: bytes) -> None:
     data = memoryview(len(payload).to_bytes(_HEAD, "big") + payload)
@@ -59,6 +63,20 @@ class ChildResults:
     def __init__(self, fd: int, process: Sender) -> None:
         self._fd = fd
         self.process = process
+        # A task may have threads, and a long message takes more than one write.
+        self._lock = threading.Lock()
+
+    def call(self, call: bytes) -> None:
+        """Send the worker a call to make while the task runs."""
+        self._send((None, call))
+
+    def _send(self, message: tuple[bytes | None, bytes]) -> None:
+        import pickle
+
+        payload = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+        # The worker closes its end once it has the result it waits for; what comes later is of no interest.
+        with self._lock, contextlib.suppress(BrokenPipeError):
+            _send(self._fd, payload)
 
     def put(self, result: Any, block: bool = True, timeout: float | None = None) -> None:
         """Send one result to the worker, and what else the process has found out."""
@@ -68,10 +86,7 @@ class ChildResults:
             payload = pickle.dumps(result, pickle.HIGHEST_PROTOCOL)
         except Exception as error:  # pickling runs user code
             payload = pickle.dumps(self.process.refused_result(result, error), pickle.HIGHEST_PROTOCOL)
-        payload = pickle.dumps((payload, self.process.findings()), pickle.HIGHEST_PROTOCOL)
-        # The worker closes its end once it has the result it waits for; what comes later is of no interest.
-        with contextlib.suppress(BrokenPipeError):
-            _send(self._fd, payload)
+        self._send((payload, self.process.findings()))
 
     def __getstate__(self) -> Any:
         # The process, which travels around this object, puts itself in when it has arrived.
@@ -81,6 +96,7 @@ class ChildResults:
 
     def __setstate__(self, handle: Any) -> None:
         self._fd = handle.detach()
+        self._lock = threading.Lock()
 
 
 class _Channel:
@@ -99,7 +115,9 @@ class _Channel:
             if len(self.buffer) >= _HEAD:
                 end = _HEAD + int.from_bytes(self.buffer[:_HEAD], "big")
                 if len(self.buffer) >= end:
-                    return bytes(self.buffer[_HEAD:end])
+                    message = bytes(self.buffer[_HEAD:end])
+                    del self.buffer[:end]
+                    return message
             try:
                 chunk = os.read(self.fd, _CHUNK)
             except BlockingIOError:
@@ -299,22 +317,27 @@ class ResultQueue:
         return ended
 
     def _receive(self, channel: _Channel) -> bool:
-        """Take one message if it is complete; true when the child ended without one."""
-        try:
-            message = channel.read()
-        except (EOFError, OSError):
-            self._drop(channel)
-            _await_end(channel.process)
-            return True
-        if message is not None:
+        """Take the messages that are complete; true when the child ended without a result."""
+        while True:
+            try:
+                message = channel.read()
+            except (EOFError, OSError):
+                self._drop(channel)
+                _await_end(channel.process)
+                return True
+            if message is None:
+                return False
             import pickle
 
+            result, rest = pickle.loads(message)  # noqa: S301 - written by our own child
+            if result is None:
+                channel.process.take_call(rest)
+                continue
             self._drop(channel)
-            result, findings = pickle.loads(message)  # noqa: S301 - written by our own child
             self._items.append(pickle.loads(result))  # noqa: S301
-            if findings:
-                channel.process.take_findings(findings)
-        return False
+            if rest:
+                channel.process.take_findings(rest)
+            return False
 
     def _drop(self, channel: _Channel) -> None:
         del self._channels[channel.fd]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from luigi_clone._task_processes.completion import TracebackWrapper, check_complete_cached
 from luigi_clone._task_processes.ending import send_to_group
-from luigi_clone._task_processes.forking import begin_child, starting
+from luigi_clone._task_processes.forking import begin_child, end_with, load_end_with, starting
 from luigi_clone._task_processes.interpreter import is_aliased, prepare_interpreter
 from luigi_clone._worker.discovery import complete_in_bulk
 
@@ -77,6 +77,7 @@ class _InProcess:
     def _start(self) -> None:
         import multiprocessing
 
+        load_end_with()
         self._connection, theirs = multiprocessing.Pipe()
         self.process = multiprocessing.Process(
             target=_answer_questions, args=(theirs, is_aliased()), name="luigi-complete", daemon=True
@@ -127,10 +128,12 @@ def _answer_questions(connection: Connection, aliased: bool) -> None:
     from multiprocessing.connection import wait
     from multiprocessing.process import parent_process
 
-    begin_child()
-    prepare_interpreter(aliased)
     parent = parent_process()
     assert parent is not None
+    assert parent.pid is not None
+    end_with(parent.pid)
+    begin_child()
+    prepare_interpreter(aliased)
     # Processes forked later hold the other end of the pipe as well, so that its closing would tell nothing.
     with contextlib.suppress(EOFError, OSError, KeyboardInterrupt):
         while connection in wait([connection, parent.sentinel]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -22,7 +23,7 @@ def rpc_message_callback(fn: _Function) -> _Function:
 
 
 class _OutOfReach:
-    """Stands for a scheduler in the memory of another process: what it is told is lost."""
+    """Stands for a scheduler in the memory of another process, as long as no way leads there."""
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         if name.startswith("__"):
@@ -32,6 +33,72 @@ class _OutOfReach:
 
 def _lose(**_: Any) -> None:
     """Take the arguments of any call."""
+
+
+class _Carried:
+    """Stands, in a child, for a scheduler in the worker's memory: calls go there, without answers."""
+
+    def __init__(self, send: Callable[[bytes], None]) -> None:
+        self._send = send
+        self._owner = os.getpid()
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+        def carry(**kwargs: Any) -> None:
+            import pickle
+
+            # What the task itself has forked must not write into the middle of the task's messages.
+            if os.getpid() != self._owner:
+                return
+            try:
+                call = pickle.dumps((name, kwargs), pickle.HIGHEST_PROTOCOL)
+            except Exception:  # pickling runs user code
+                logger.warning("%s: the arguments cannot be sent to the worker", name, exc_info=True)
+                return
+            self._send(call)
+
+        return carry
+
+
+def _is_in_memory(scheduler: Any) -> bool:
+    """Tell whether ``scheduler`` lives in the memory of the worker."""
+    from luigi_clone.scheduler import Scheduler
+
+    return isinstance(scheduler, Scheduler | _OutOfReach)
+
+
+def _without_scheduler(state: dict[str, Any]) -> dict[str, Any]:
+    # Another process would get a copy of a scheduler in memory, at the cost of all its tasks, and what is
+    # told to a copy is lost.
+    if _is_in_memory(state["_scheduler"]):
+        return {**state, "_scheduler": _OutOfReach()}
+    return state
+
+
+class _Inbox:
+    """The messages of a task in a child; answers to them go the way that leads to the scheduler."""
+
+    def __init__(self, messages: Any, scheduler: Any) -> None:
+        self._messages = messages
+        self._scheduler = scheduler
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self._messages, name)
+
+    def get(self, *args: Any, **kwargs: Any) -> Any:
+        """Take the next message, with the arguments of ``queue.Queue.get``."""
+        message = self._messages.get(*args, **kwargs)
+        if isinstance(message, SchedulerMessage):
+            message._scheduler = self._scheduler
+        return message
+
+    def get_nowait(self) -> Any:
+        """Take the next message if there is one."""
+        return self.get(block=False)
 
 
 class TaskStatusReporter:
@@ -46,14 +113,25 @@ class TaskStatusReporter:
         self.scheduler_messages = scheduler_messages
 
     def __getstate__(self) -> dict[str, Any]:
-        # A child that is not forked would get a copy of a scheduler in memory, at the cost of all its tasks,
-        # and what is told to a copy is lost.
-        from luigi_clone.scheduler import Scheduler
+        return _without_scheduler(self.__dict__)
 
-        state = self.__dict__.copy()
-        if isinstance(self._scheduler, Scheduler):
-            state["_scheduler"] = _OutOfReach()
-        return state
+    def carry_through(self, send: Callable[[bytes], None]) -> None:
+        """In a child: let calls to a scheduler in the worker's memory go through ``send``."""
+        if not _is_in_memory(self._scheduler):
+            return
+        self._scheduler = _Carried(send)
+        if self.scheduler_messages is not None:
+            self.scheduler_messages = _Inbox(self.scheduler_messages, self._scheduler)
+
+    def take_call(self, call: bytes) -> None:
+        """In the worker: make a call that came from the child."""
+        import pickle
+
+        try:
+            name, kwargs = pickle.loads(call)  # noqa: S301 - written by our own child
+            getattr(self._scheduler, name)(**kwargs)
+        except Exception:  # what a task says of itself must not end the worker
+            logger.warning("Could not tell the scheduler what task %s said", self._task_id, exc_info=True)
 
     def update_tracking_url(self, tracking_url: str) -> None:
         """Set the address at which the work can be watched."""
@@ -91,6 +169,9 @@ class SchedulerMessage:
         self._message_id = message_id
         self.content = content
         self.payload = payload
+
+    def __getstate__(self) -> dict[str, Any]:
+        return _without_scheduler(self.__dict__)
 
     def __str__(self) -> str:
         return str(self.content)

@@ -250,6 +250,22 @@ def test_05_06_sigterm_of_the_worker_ends_its_task_processes(tmp_path: Path) -> 
         kill_all(files)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
+@pytest.mark.timeout(20)
+def test_05_06_sigkill_of_the_worker_ends_its_task_processes(tmp_path: Path) -> None:
+    process = program(tmp_path, ORPHANS)
+    files = [tmp_path / "pids-1", tmp_path / "pids-2"]
+    try:
+        wait_until(lambda: all(file.exists() for file in files))
+        tasks = [int(file.read_text().split()[0]) for file in files]
+        process.kill()
+        process.wait()
+        wait_until(lambda: not any(map(is_running, tasks)), 3)
+    finally:
+        process.kill()
+        kill_all(files)
+
+
 class StartsSubprocess(Incomplete):
     worker_timeout = 1
     file = luigi.Parameter()

@@ -152,7 +152,7 @@ def test_ten_thousand_slow_answers_take_ten_seconds_at_most(make_worker: Any) ->
 
 class Bulky(luigi.Task):
     n = luigi.IntParameter()
-    asked: list[Any] = []  # where the test looks
+    asked: list[Any] = []
 
     @classmethod
     def bulk_complete(cls, parameter_tuples: Iterable[Any]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from typing import Any
@@ -162,3 +163,89 @@ def test_pings_keep_a_busy_worker_known(make_worker: Any) -> None:
     worker = make_worker(ping_interval=0.01)
     worker.add(Busy())
     assert worker.run()
+
+
+class Tells(luigi.Task):
+    """Says much about itself, from several threads and from a process of its own."""
+
+    resources = {"db": 5}  # noqa: RUF012 - Luigi's name
+
+    def complete(self) -> bool:
+        return False
+
+    def run(self) -> None:
+        self.set_tracking_url("http://here")
+        self.decrease_running_resources({"db": 3})
+        threads = [threading.Thread(target=self._say, args=(n,)) for n in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.set_status_message(lambda: "cannot be sent")
+        pid = os.fork()
+        if pid == 0:
+            self.set_status_message("not from here")
+            os._exit(0)
+        os.waitpid(pid, 0)
+        self.set_progress_percentage(66)
+        self.set_status_message("the last words")
+
+    def _say(self, number: int) -> None:
+        for _ in range(20):
+            self.set_status_message(str(number) * 100_000)
+
+
+class Hears(Scheduler):
+    """Notes what the worker's process is told."""
+
+    def __init__(self) -> None:
+        super().__init__(resources={"db": 5})
+        self.texts: list[str] = []
+        self.freed: list[Any] = []
+
+    def set_task_status_message(self, task_id: str, status_message: str) -> Any:
+        self.texts.append(status_message)
+        return super().set_task_status_message(task_id=task_id, status_message=status_message)
+
+    def decrease_running_task_resources(self, task_id: str, decrease_resources: Any) -> Any:
+        self.freed.append(decrease_resources)
+        return super().decrease_running_task_resources(task_id=task_id, decrease_resources=decrease_resources)
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_what_a_child_says_reaches_a_scheduler_in_memory(make_worker: Any) -> None:
+    scheduler = Hears()
+    worker = make_worker(scheduler=scheduler, worker_processes=2)
+    task = Tells()
+    worker.add(task)
+    assert worker.run()
+    assert scheduler.texts.pop() == "the last words"
+    assert sorted(scheduler.texts) == sorted(str(n) * 100_000 for n in range(4) for _ in range(20))
+    assert scheduler.freed == [{"db": 3}]
+    told = scheduler.task_list()[task.task_id]
+    assert told["status"] == "DONE"
+    assert told["tracking_url"] == "http://here"
+    assert told["progress_percentage"] == 66
+
+
+class RefusesProgress(Scheduler):
+    def set_task_progress_percentage(self, **kwargs: Any) -> Any:
+        raise RuntimeError("no progress")
+
+
+class HalfWay(luigi.Task):
+    def complete(self) -> bool:
+        return False
+
+    def run(self) -> None:
+        self.set_progress_percentage(50)
+
+
+def test_call_that_the_scheduler_refuses_costs_the_task_nothing(
+    make_worker: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = make_worker(scheduler=RefusesProgress(), worker_processes=2)
+    worker.add(HalfWay())
+    assert worker.run()
+    assert "Could not tell the scheduler what task HalfWay" in caplog.text
