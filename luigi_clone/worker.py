@@ -171,7 +171,7 @@ class Worker(RunningTasks):
         self._timed_out = set()
         self._endings = []
         self._postman = Postman()
-        self._termination_guard = TerminationGuard(self._end_children)
+        self._termination_guard = TerminationGuard(self._end_by_signal)
         self._stop_requesting_work = False
         self._idle_since = None
         self._required_ids = {}
@@ -221,7 +221,7 @@ class Worker(RunningTasks):
     ) -> Literal[False]:
         self._keep_alive_thread.stop()
         self._keep_alive_thread.join()
-        self._leave(interrupted=exc_type is not None and issubclass(exc_type, KeyboardInterrupt))
+        self._leave(interrupted=exc_type is not None and issubclass(exc_type, KeyboardInterrupt | SystemExit))
         self._task_result_queue.close()
         return False
 

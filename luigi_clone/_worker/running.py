@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import queue
+import threading
 import time
 import traceback
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from luigi_clone._task_processes.results import ResultQueue
 from luigi_clone._worker.messages import TaskStatusReporter
 from luigi_clone._worker.scheduling import SchedulingPhase, get_retry_policy_dict
 from luigi_clone.event import Event
+from luigi_clone.scheduler import Scheduler
 from luigi_clone.task_register import load_task
 from luigi_clone.task_status import DONE, FAILED
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from luigi_clone.task import Task
 
 logger = logging.getLogger("luigi-interface")
+
+_LAST_WORDS = 2.0  # seconds that a worker which is ended takes to tell the scheduler
 
 
 class RunningTasks(SchedulingPhase):
@@ -192,6 +196,15 @@ class RunningTasks(SchedulingPhase):
         if status == FAILED and not (is_external(task) and self._config.retry_external_tasks):
             self._email_task_failure(task, expl)
         new_deps = self._add_requirements(task_id, new_requirements) if new_requirements else []
+        self._report(task_id, task, status, expl, new_deps)
+        self._running_tasks.pop(task_id)
+        self._judged.discard(task_id)
+        self._timed_out.discard(task_id)
+        if missing:
+            self._reschedule(task, missing)
+        self.run_succeeded &= (status == DONE) or bool(new_deps)
+
+    def _report(self, task_id: str, task: Task, status: str | None, expl: Any, new_deps: list[str]) -> None:
         self._add_task(
             worker=self._id,
             task_id=task_id,
@@ -206,12 +219,6 @@ class RunningTasks(SchedulingPhase):
             assistant=self._assistant,
             retry_policy_dict=get_retry_policy_dict(task),
         )
-        self._running_tasks.pop(task_id)
-        self._judged.discard(task_id)
-        self._timed_out.discard(task_id)
-        if missing:
-            self._reschedule(task, missing)
-        self.run_succeeded &= (status == DONE) or bool(new_deps)
 
     def _add_requirements(self, task_id: str, new_requirements: list[Any]) -> list[str]:
         """Register what a task asked for while running; return the ids."""
@@ -246,8 +253,34 @@ class RunningTasks(SchedulingPhase):
             ending.kill_at = 0
         self._endings = press_all(self._endings)
 
+    def _end_by_signal(self) -> None:
+        """End the task processes, and say so, before SIGTERM ends the worker."""
+        self._end_children()
+        # One in memory ends with the worker, and the signal may have come in the middle of its work.
+        if not isinstance(self._scheduler, Scheduler):
+            self._report_unfinished("The worker was ended by SIGTERM while the task ran.")
+
+    def _report_unfinished(self, reason: str) -> None:
+        """Report what runs as failed, so that the scheduler need not find out by missing the pings.
+
+        The scheduler may be away, which may even be why the worker is ended: it is given a moment only.
+        """
+        unfinished = {task_id: self._scheduled_tasks[task_id] for task_id in self._running_tasks}
+
+        def report() -> None:
+            try:
+                for task_id, task in unfinished.items():
+                    self._report(task_id, task, FAILED, reason, [])
+            except Exception:  # nobody is left who could do anything about it
+                logger.warning("Could not tell the scheduler of the end of the worker", exc_info=True)
+
+        if unfinished:
+            thread = threading.Thread(target=report, name="luigi-last-words", daemon=True)
+            thread.start()
+            thread.join(_LAST_WORDS)
+
     def _leave(self, interrupted: bool) -> None:
-        """End what still runs when the worker is left."""
+        """End what still runs when the worker is left; after an interruption, tell the scheduler."""
         own = [process for process in self._running_tasks.values() if isinstance(process, TaskProcess)]
         if interrupted:
             guard.interrupt(own)
@@ -255,6 +288,8 @@ class RunningTasks(SchedulingPhase):
             if process.is_alive():
                 process.terminate()
         self._end_children()
+        if interrupted:
+            self._report_unfinished("The worker was interrupted while the task ran.")
 
 
 def _is_late(process: Any) -> bool:

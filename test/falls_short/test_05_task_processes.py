@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import http.server
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +12,8 @@ import sys
 import textwrap
 import threading
 import time
+import urllib.parse
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -264,6 +268,69 @@ def test_05_06_sigkill_of_the_worker_ends_its_task_processes(tmp_path: Path) -> 
     finally:
         process.kill()
         kill_all(files)
+
+
+class Remote(http.server.BaseHTTPRequestHandler):
+    """A scheduler as workers reach it over the network."""
+
+    scheduler: Scheduler
+    lock = threading.Lock()
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        arguments = json.loads(urllib.parse.parse_qs(body)["data"][0])
+        with self.lock:
+            answer = getattr(self.scheduler, self.path.rpartition("/")[2])(**arguments)
+        data = json.dumps({"response": answer}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+
+@contextlib.contextmanager
+def served(scheduler: Scheduler) -> Iterator[str]:
+    handler = type("Handler", (Remote,), {"scheduler": scheduler})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("slots", [1, 2])
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_05_06_scheduler_is_told_of_the_end_of_the_worker(
+    tmp_path: Path, signum: signal.Signals, slots: int
+) -> None:
+    scheduler = Scheduler()
+    with served(scheduler) as url:
+        text = ORPHANS.replace("scheduler=Scheduler()", f"scheduler=luigi.rpc.RemoteScheduler({url!r})")
+        text = text.replace("import luigi\n", "import luigi, luigi.rpc\n")
+        if slots == 1:
+            text = text.replace("worker_processes=2", "force_multiprocessing=True")
+        process = program(tmp_path, text)
+        files = [tmp_path / "pids-1", tmp_path / "pids-2"]
+        try:
+            wait_until(lambda: sum(file.exists() for file in files) == slots)
+            process.send_signal(signum)
+            assert process.wait(10) == -signum
+        finally:
+            process.kill()
+            kill_all(files)
+    statuses = [task["status"] for task in scheduler.task_list().values()]
+    assert sorted(statuses) == ["FAILED"] * slots + ["PENDING"] * (2 - slots)
+    for task_id, task in scheduler.task_list().items():
+        if task["status"] == "FAILED":
+            error = scheduler.fetch_error(task_id=task_id)["error"]
+            assert "The worker was " in error
 
 
 class StartsSubprocess(Incomplete):

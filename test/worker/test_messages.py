@@ -69,14 +69,21 @@ def test_message_to_a_task_in_a_child(make_worker: Any) -> None:
     task = Listens(in_child=True)
     worker.add(task)
 
+    sent: list[Any] = []
+
     def send() -> None:
         wait_until(lambda: task.task_id in worker._running_tasks)
-        worker._scheduler.send_scheduler_message(worker=worker._id, task=task.task_id, content="hello")
+        answer = worker._scheduler.send_scheduler_message(
+            worker=worker._id, task=task.task_id, content="hello"
+        )
+        sent.append(answer["message_id"])
 
     thread = threading.Thread(target=send)
     thread.start()
     assert worker.run()
     thread.join()
+    answer = worker._scheduler.get_scheduler_message_response(task_id=task.task_id, message_id=sent[0])
+    assert answer == {"response": "got hello"}
 
 
 def test_scheduler_message() -> None:
@@ -168,7 +175,7 @@ def test_pings_keep_a_busy_worker_known(make_worker: Any) -> None:
 class Tells(luigi.Task):
     """Says much about itself, from several threads and from a process of its own."""
 
-    resources = {"db": 5}  # noqa: RUF012 - Luigi's name
+    resources = {"db": 5}
 
     def complete(self) -> bool:
         return False
