@@ -1,4 +1,5 @@
 """``python -m luigi_clone`` is the script ``luigi``."""
+# PYTHON_ARGCOMPLETE_OK
 
 from luigi_clone.cmdline import luigi_run
 

@@ -1,7 +1,9 @@
 """The scripts ``luigi`` and ``luigid``."""
+# PYTHON_ARGCOMPLETE_OK
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -10,11 +12,19 @@ if TYPE_CHECKING:
     import argparse
 
 
+COMPLETING = "_ARGCOMPLETE"
+"""The environment variable by which a shell asks what to complete a line with."""
+
+
 def luigi_run(argv: Sequence[str] = tuple(sys.argv[1:])) -> None:
     """Run tasks from the command line; always ends in ``SystemExit``.
 
     Programs that say ``import luigi`` get this package, whether or not Luigi is installed as well.
     """
+    if COMPLETING in os.environ:
+        from luigi_clone._terminal import completion
+
+        completion.complete()
     from luigi_clone._startup import few_collections
 
     with few_collections():
@@ -38,6 +48,10 @@ def luigid(argv: Sequence[str] = tuple(sys.argv[1:])) -> None:
     parser.add_argument("--address", help="Listening interface")
     parser.add_argument("--unix-socket", help="Unix socket path")
     parser.add_argument("--port", default=8082, type=int, help="Listening port")
+    if COMPLETING in os.environ:
+        from luigi_clone._terminal import completion
+
+        completion.complete_simple(parser)
     options = parser.parse_args(list(argv))
 
     from luigi_clone import alias

@@ -10,7 +10,7 @@ treatment of abbreviations are its own.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 __all__ = ["CmdlineParser"]
 
 _MODULE_FLAG = "--module"
+NO_PROGRESS = "--no-progress"
+"""The flag that switches the progress bar off; what is known of it has the same name.
+
+It belongs to no class, so that it takes no name from anybody's parameters, and it has to be spelt out, so
+that abbreviations of other flags mean what they mean without it.
+"""
 _CORE = "core"
 
 
@@ -214,12 +220,20 @@ class CmdlineParser:
         flags = _flags(root)
         _refuse_conflicts(flags, arguments)
         _accept_negations(parser, flags, arguments)
+        if NO_PROGRESS in arguments and _is_free(NO_PROGRESS, flags):
+            parser.add_argument(NO_PROGRESS, dest=NO_PROGRESS, action="store_true")
         return parser.parse_args(arguments)
 
     @staticmethod
     def _build_parser(root_task: str | None = None, help_all: bool = False) -> ArgumentParser:
         """Return a parser of every flag there is, with help on those that concern the root task."""
-        return _argument_parser(_flags(root_task), root_task, help_all)
+        flags = _flags(root_task)
+        parser = _argument_parser(flags, root_task, help_all)
+        if help_all and _is_free(NO_PROGRESS, flags):
+            parser.add_argument(
+                NO_PROGRESS, dest=NO_PROGRESS, action="store_true", help="Show no progress bar on a terminal."
+            )
+        return parser
 
 
 def _is_own(parser: CmdlineParser) -> bool:
@@ -260,6 +274,21 @@ def note_misuse(error: BaseException, place: str) -> None:
 def misuse(error: BaseException) -> str | None:
     """Return where on the command line an error has its cause, ``None`` when it is no such error."""
     return error.__dict__.get("_luigi_misuse")
+
+
+def read_unfinished(
+    arguments: list[str], load: Callable[[str], None]
+) -> tuple[str | None, dict[str, _Flag | _Conflict]]:
+    """Return the root task of a line that somebody is writing, and the flags that there are.
+
+    ``load`` is called with the name of the module.  Faults in the line are passed over.
+    """
+    reading = _LenientReading(CmdlineParser._build_parser(), arguments, is_finished=False)
+    module = reading.value_of("core_module")
+    if module:
+        load(module)
+        reading = _LenientReading(CmdlineParser._build_parser(), arguments, is_finished=False)
+    return reading.positional, _flags(reading.positional)
 
 
 # -- flags ----------------------------------------------------------------------------------------
@@ -337,6 +366,13 @@ def _accept_negations(
             parser.add_argument(argument, action="store_const", const="false", dest=kwargs["dest"])
 
 
+def _is_free(name: str, table: Mapping[str, _Flag | _Conflict]) -> bool:
+    """Tell whether no class has a flag that ``--no-something`` names, abbreviates or negates."""
+    positive = table.get("--" + name.removeprefix("--no-"))
+    negates = isinstance(positive, _Flag) and positive.argparse_kwargs().get("action") == "store_true"
+    return not negates and not any(flag.startswith(name) for flag in table)
+
+
 def _argument_parser(
     table: dict[str, _Flag | _Conflict], root: str | None, help_all: bool = False
 ) -> ArgumentParser:
@@ -375,15 +411,16 @@ class _LenientReading:
     Faults with flags that are known and spelt out end in ``argparse``'s error, as they do on Luigi.
     """
 
-    def __init__(self, parser: ArgumentParser, arguments: list[str]) -> None:
+    def __init__(self, parser: ArgumentParser, arguments: list[str], is_finished: bool = True) -> None:
         self._known = parser._option_string_actions
         self._values: dict[str, Any] = {}
         self.positional: str | None = None
         """The first argument that is no flag and no flag's value."""
 
-        parser.allow_abbrev = False
-        parser.parse_known_args(arguments)
-        parser.allow_abbrev = True
+        if is_finished:
+            parser.allow_abbrev = False
+            parser.parse_known_args(arguments)
+            parser.allow_abbrev = True
         position = 0
         while position < len(arguments):
             if arguments[position] == "--":
@@ -505,6 +542,8 @@ class _PlainReading:
         if family != _CORE:
             self._add_class(family, task_class)
         # A flag in front of the family may turn out to mean something else.
+        if NO_PROGRESS in self.values and not _is_free(NO_PROGRESS, self._table):
+            return False
         return all(self._means(name, flag) for name, flag in self._used.items())
 
     def _means(self, name: str, flag: _Flag) -> bool:
@@ -526,6 +565,9 @@ class _PlainReading:
         name, equals, value = argument.partition("=")
         flag = self._find(name)
         if flag is None:
+            if argument == NO_PROGRESS and _is_free(NO_PROGRESS, self._table):
+                self.values[NO_PROGRESS] = True
+                return 1
             return 0
         self._used[name] = flag
         kwargs = flag.argparse_kwargs()

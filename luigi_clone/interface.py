@@ -7,7 +7,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from luigi_clone import lock, parameter, task
@@ -17,6 +17,7 @@ from luigi_clone.configuration import get_config
 from luigi_clone.setup_logging import InterfaceLogging
 
 if TYPE_CHECKING:
+    from luigi_clone._terminal.progress import Progress
     from luigi_clone.execution_summary import LuigiRunResult
     from luigi_clone.rpc import RemoteScheduler
     from luigi_clone.scheduler import Scheduler
@@ -165,16 +166,32 @@ def _schedule_and_run(
                 scheduler=scheduler, worker_processes=options.workers, assistant=options.assistant
             )
         success = True
-        with worker:
+        with worker, _progress_of(worker) as progress:
             for each in tasks:
                 success &= worker.add(
                     each, options.parallel_scheduling, options.parallel_scheduling_processes
                 )
             logger.info("Done scheduling tasks")
+            if progress is not None:
+                progress.begin_run()
             success &= worker.run()
         result = execution_summary.LuigiRunResult(worker, success)
         logger.info(result.summary_text)
     return result
+
+
+def _progress_of(worker: Any) -> AbstractContextManager[Progress | None]:
+    """Return a context that shows the progress of ``worker`` where standard error is a terminal."""
+    stream = sys.stderr
+    try:
+        on_terminal = stream.isatty()
+    except (AttributeError, ValueError):  # there is none, or it is closed
+        on_terminal = False
+    if not on_terminal:
+        return nullcontext()
+    from luigi_clone._terminal.progress import progress_of
+
+    return progress_of(worker, stream)
 
 
 def _take_lock(options: core, undo: ExitStack) -> None:

@@ -152,6 +152,7 @@ class Worker(RunningTasks):
         self._scheduler = scheduler
         self.host = _host_name()
         self._scheduled_tasks = {}
+        self._found = {}
         self._suspended_tasks = {}
         self._batch_running_tasks = {}
         self._batch_families_sent = set()

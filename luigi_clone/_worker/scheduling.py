@@ -153,7 +153,7 @@ class SchedulingPhase(FailureReports):
         """Ask about tasks and expand them as the answers come, until no answer is outstanding."""
         history_start = len(self._add_task_history)
         edges: dict[str, list[str]] = {}
-        seen = {root.task_id: root}
+        self._found = seen = {root.task_id: root}
         verify_same_task(self._scheduled_tasks.get(root.task_id, root), root)
         # A cycle needs an edge to a task that was expanded before; without one there is nothing to look for.
         edge_back = False

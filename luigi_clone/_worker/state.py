@@ -38,6 +38,8 @@ class WorkerState:
     worker_processes: int
     host: str
     _scheduled_tasks: dict[str, Task]
+    _found: dict[str, Task]
+    """What the walk of the graph that was begun last has come upon so far."""
     _running_tasks: dict[str, Any]
     _suspended_tasks: dict[str, Task]
     _batch_running_tasks: dict[str, Iterable[Task]]

@@ -3,9 +3,11 @@
 ``luigi-deps --module my_tasks Report --upstream-family RawData`` prints each task on a way from ``Report``
 to a ``RawData`` task, with where its output lies; without ``--upstream-family`` it prints all dependencies.
 """
+# PYTHON_ARGCOMPLETE_OK
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -98,6 +100,10 @@ def _is_loaded_instance(value: object, module_name: str, class_name: str) -> boo
 
 def main() -> None:
     """Run the command; its arguments are those of ``luigi`` and ``--upstream-family``."""
+    if "_ARGCOMPLETE" in os.environ:
+        from luigi_clone._terminal import completion
+
+        completion.complete()
     alias.install()
     for each in find_deps_cli():
         print(f"   TASK: {each}")  # noqa: T201

@@ -1,7 +1,9 @@
 """``luigi-deps-tree``: show a task and what it requires as a tree, with the state of each task."""
+# PYTHON_ARGCOMPLETE_OK
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from typing import TYPE_CHECKING
@@ -48,6 +50,10 @@ def _describe(task: Task) -> str:
 
 def main() -> None:
     """Run the command; its arguments are those of ``luigi``."""
+    if "_ARGCOMPLETE" in os.environ:
+        from luigi_clone._terminal import completion
+
+        completion.complete()
     alias.install()
     with CmdlineParser.global_instance(sys.argv[1:]) as parser:
         print(print_tree(parser.get_task_obj()))  # noqa: T201

@@ -1,8 +1,10 @@
 """``luigi-grep``: look for tasks of a running scheduler by the beginning of their id or by status."""
+# PYTHON_ARGCOMPLETE_OK
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -68,6 +70,10 @@ def main() -> None:
     parser.add_argument("--scheduler-port", default="8082", help="port of the luigi scheduler")
     parser.add_argument("--prefix", help="prefix of a task query to search for", default=None)
     parser.add_argument("--status", help="search for jobs with the given status", default=None)
+    if "_ARGCOMPLETE" in os.environ:
+        from luigi_clone._terminal import completion
+
+        completion.complete_simple(parser)
     arguments = parser.parse_args()
     grep = LuigiGrep(arguments.scheduler_host, arguments.scheduler_port)
     try:
