@@ -5,6 +5,7 @@ Each owner of a failed task, and each address of ``[email] receiver``, gets one 
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Mapping
@@ -74,19 +75,41 @@ class _Account:
         """Order groups by failures, then disables (most first), then name."""
         return (-self.failures[group] - self.scheduling_failures[group], -self.disables[group], group)
 
+    def prepend(self, earlier: _Account) -> None:
+        """Take in what another account of the same owner holds from before."""
+        self.failures.update(earlier.failures)
+        self.disables.update(earlier.disables)
+        self.scheduling_failures.update(earlier.scheduling_failures)
+        for group, messages in earlier.explanations.items():
+            for message in self.explanations.get(group, ()):
+                messages.enqueue(message)
+            self.explanations[group] = messages
+
     def groups(self) -> list[str]:
         """Return the groups in the order of the mail."""
         return sorted({*self.failures, *self.disables, *self.scheduling_failures}, key=self.rank)
 
 
+def _deliver_now(_subject: str, send: Callable[[], object]) -> bool:
+    send()
+    return True
+
+
 class BatchNotifier:
-    """Counts events until a mail is due; keyword arguments are options of ``[batch_email]``."""
+    """Counts events until a mail is due; keyword arguments are options of ``[batch_email]``.
+
+    ``_deliver`` is how a mail is sent: here at once; a scheduler has it sent by another thread.
+    """
+
+    _deliver: Callable[[str, Callable[[], object]], bool] = staticmethod(_deliver_now)
 
     _clock: Callable[[], float] = staticmethod(time.time)
 
     def __init__(self, **kwargs: Any) -> None:
         self._config = batch_email(**kwargs)
         self._accounts: dict[str, _Account] = {}
+        # Held for moments only, never while a mail is on its way.
+        self._lock = threading.RLock()
         self._email_format = email().format
         self._default_owner = dict.fromkeys(_trimmed(email().receiver.split(",")))
         self._update_next_send()
@@ -104,17 +127,19 @@ class BatchNotifier:
     ) -> None:
         """Count a failed run; ``expl`` is its error message."""
         group = self._key(task_name, family, unbatched_args)
-        for account in self._accounts_of(owners):
-            account.failures[group] += 1
-            self._explain(account, group, expl)
+        with self._lock:
+            for account in self._accounts_of(owners):
+                account.failures[group] += 1
+                self._explain(account, group, expl)
 
     def add_disable(
         self, task_name: str, family: str, unbatched_args: Mapping[str, Any], owners: Iterable[str] | None
     ) -> None:
         """Count a task that was disabled because of too many failures."""
         group = self._key(task_name, family, unbatched_args)
-        for account in self._accounts_of(owners):
-            account.disables[group] += 1
+        with self._lock:
+            for account in self._accounts_of(owners):
+                account.disables[group] += 1
 
     def add_scheduling_fail(
         self,
@@ -126,9 +151,10 @@ class BatchNotifier:
     ) -> None:
         """Count a task that could not be scheduled; ``expl`` is the error message."""
         group = self._key(task_name, family, unbatched_args)
-        for account in self._accounts_of(owners):
-            account.scheduling_failures[group] += 1
-            self._explain(account, group, expl)
+        with self._lock:
+            for account in self._accounts_of(owners):
+                account.scheduling_failures[group] += 1
+                self._explain(account, group, expl)
 
     def update(self) -> None:
         """Send the mails if the interval is over."""
@@ -138,9 +164,17 @@ class BatchNotifier:
     def send_email(self) -> None:
         """Send each owner what there is; what cannot be delivered is kept for the next time."""
         self._update_next_send()
-        for owner, account in list(self._accounts.items()):
-            if self._send_email(account, owner) is not False:
-                del self._accounts[owner]
+        for owner in list(self._accounts):
+            with self._lock:
+                account = self._accounts.pop(owner)
+            if not self._deliver(*self._mail(account, owner)):
+                self._keep(account, owner)
+
+    def _keep(self, account: _Account, owner: str) -> None:
+        """Put back what could not be sent, before what came meanwhile."""
+        with self._lock:
+            newer = self._accounts.setdefault(owner, _Account())
+            newer.prepend(account)
 
     def _key(self, task_name: str, family: str, unbatched_args: Mapping[str, Any]) -> str:
         if self._config.batch_mode == "all":
@@ -158,7 +192,8 @@ class BatchNotifier:
             account.explanations[group] = ExplQueue(self._config.error_messages)
         account.explanations[group].enqueue(expl)
 
-    def _send_email(self, account: _Account, owner: str) -> bool:
+    def _mail(self, account: _Account, owner: str) -> tuple[str, Callable[[], None]]:
+        """Return the subject of a mail and what sends it."""
         counts = [
             _counted("failure", sum(account.failures.values())),
             _counted("disable", sum(account.disables.values())),
@@ -166,12 +201,18 @@ class BatchNotifier:
         ]
         whose = "" if owner in self._default_owner else "Your tasks have "
         what = ", ".join(filter(None, counts))
-        return send_email(
-            f"Luigi: {whose}{what} in the last {self._config.email_interval} minutes",
-            self._email_body(account),
-            email().sender,
-            (owner,),
-        )
+        subject = f"Luigi: {whose}{what} in the last {self._config.email_interval} minutes"
+        body, sender = self._email_body(account), email().sender
+
+        def send() -> None:
+            delivered = False
+            try:
+                delivered = send_email(subject, body, sender, (owner,)) is not False
+            finally:
+                if not delivered:
+                    self._keep(account, owner)
+
+        return subject, send
 
     def _email_body(self, account: _Account) -> str:
         sections = []
@@ -218,7 +259,8 @@ def _counted(what: str, number: int) -> str:
 def _plain_body(sections: Iterable[tuple[tuple[str, ...], list[str]]]) -> str:
     texts = []
     for messages, items in sections:
-        texts.append("- " + "\n  ".join(items))
+        # Further lines of a value are indented, so that none looks like another item.
+        texts.append("- " + "\n  ".join("\n      ".join(item.splitlines()) for item in items))
         texts.extend(_indented(message) for message in filter(None, messages))
     return "\n\n".join(texts)
 

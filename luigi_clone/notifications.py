@@ -18,13 +18,15 @@ out::
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from luigi_clone import parameter, task
+from luigi_clone._parameters.base import MASK
 
 if TYPE_CHECKING:
     from email.mime.multipart import MIMEMultipart
@@ -62,6 +64,7 @@ def _host_name() -> str:
 DEFAULT_CLIENT_EMAIL = f"luigi-client@{_host_name()}"
 _TRUNCATED = "...Traceback exceeds max length and has been truncated."
 _SNS_SUBJECT_LIMIT = 100
+_SHORTEST_SECRET = 4
 
 
 class TestNotificationsTask(task.Task):
@@ -186,14 +189,19 @@ def generate_email(
     mail["Subject"] = _one_line(subject)
     mail["From"] = _one_line(sender)
     mail["To"] = _one_line(",".join(recipients))
-    mail.attach(MIMEText(message, email().format, "utf-8"))
+    mail.attach(MIMEText(_encodable(message), email().format, "utf-8"))
     for path in _image_paths(image_png):
         mail.attach(MIMEImage(Path(path).read_bytes(), "png"))
     return mail
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.splitlines())
+    return " ".join(_encodable(text).splitlines())
+
+
+def _encodable(text: str) -> str:
+    """Return a text without what UTF-8 cannot hold, such as undecodable bytes of file names."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _image_paths(images: Images) -> Sequence[str]:
@@ -236,6 +244,7 @@ def send_email_smtp(
         "timeout": options.timeout or None,
     }
     mail = generate_email(sender, subject, message, recipients, image_png)
+    secrets = [text for text in (options.password, _login(options.username, options.password)) if text]
     try:
         server = smtplib.SMTP_SSL(**arguments) if options.ssl else smtplib.SMTP(**arguments)
         with server:
@@ -243,7 +252,8 @@ def send_email_smtp(
             if server.has_extn("starttls") and not options.no_tls and not options.ssl:
                 server.starttls()
             if options.username and options.password:
-                server.login(options.username, options.password)
+                with _hidden(secrets):
+                    server.login(options.username, options.password)
             refused = server.sendmail(sender, list(recipients), mail.as_string())
     except (OSError, smtplib.SMTPException) as error:
         logger.error("Not able to connect to smtp server: %s", error)  # noqa: TRY400 - one line is enough
@@ -300,7 +310,63 @@ def send_email_sendgrid(
     for path in map(Path, _image_paths(image_png)):
         content = base64.b64encode(path.read_bytes()).decode("ascii")
         mail.add_attachment(Attachment(content, path.name, "image/png"))
-    library.SendGridAPIClient(sendgrid().apikey).send(mail)
+    # A line break after the key, as a file or the environment may bring, is no part of it.
+    key = sendgrid().apikey.strip()
+    with _hidden([key]):
+        library.SendGridAPIClient(key).send(mail)
+
+
+def _login(user: str | None, password: str | None) -> str:
+    return f"\0{user}\0{password}" if user and password else ""
+
+
+@contextlib.contextmanager
+def _hidden(secrets: Iterable[str]) -> Iterator[None]:
+    """Raise an error whose text holds a secret as one whose text does not."""
+    try:
+        yield
+    except Exception as error:
+        import traceback
+
+        text = str(error)
+        masked = _without(text, secrets)
+        full = "".join(traceback.format_exception(error))
+        if isinstance(error, UnicodeError):
+            # Its text and its attributes hold parts of what could not be encoded.
+            masked = "the secret has a character that the protocol does not allow"
+        elif _without(full, secrets) == full and masked == text:
+            raise
+        cause = ConnectionError(f"{type(error).__name__}: {masked}")
+    else:
+        return
+    # Outside the handler, so that the error itself does not travel along as the context.
+    raise cause
+
+
+def _without(text: str, secrets: Iterable[str]) -> str:
+    """Return a text with ``***`` for the secrets, however a library or a server may write them."""
+    import base64
+
+    for secret in secrets:
+        raw = secret.encode("utf-8", "surrogateescape")
+        forms = (base64.b64encode(raw).decode("ascii"), secret, repr(secret)[1:-1], repr(raw)[2:-1])
+        for form in sorted(filter(None, forms), key=len, reverse=True):
+            text = text.replace(form, MASK)
+    return text
+
+
+def _load_libraries() -> None:
+    """Load what sending needs.
+
+    Not left to a thread: a child that is forked meanwhile would wait for ever for the end of the import.
+    """
+    from importlib import import_module
+
+    method = email().method
+    library = {"smtp": "smtplib", "sendgrid": "sendgrid"}.get(method, "boto3")
+    with contextlib.suppress(ImportError):  # told when the mail is sent
+        for name in ("email.mime.image", "email.mime.multipart", "email.mime.text", library):
+            import_module(name)
 
 
 def _email_disabled_reason() -> str | None:
@@ -371,6 +437,11 @@ def _email_recipients(additional_recipients: Iterable[str] | str | None = None) 
     return [*recipients, *(additional_recipients or ())]
 
 
+def _reaches_anyone(additional_recipients: Iterable[str] | str | None = None) -> bool:
+    """Tell whether an error mail to these would be sent to anyone."""
+    return bool(_addresses(_email_recipients(additional_recipients))) and _email_disabled_reason() is None
+
+
 def send_error_email(
     subject: str, message: str, additional_recipients: Iterable[str] | str | None = None
 ) -> None:
@@ -393,9 +464,14 @@ def format_task_error(
 ) -> str:
     """Return the body of a mail about a failed task, in the configured format.
 
-    PRIVATE parameters are left out.  A traceback longer than ``[email] traceback_max_length`` is cut.
+    PRIVATE parameters are left out, and texts in them of some length are masked wherever they stand.  A
+    traceback longer than ``[email] traceback_max_length`` is cut.
     """
+    secrets = _private_texts(task)
+    if secrets:
+        headline, command = _masked(headline, secrets), _masked(command, secrets)
     if formatted_exception:
+        formatted_exception = _masked(formatted_exception, secrets)
         limit = email().traceback_max_length
         if len(formatted_exception) > limit:
             formatted_exception = formatted_exception[:limit] + _TRUNCATED
@@ -406,9 +482,28 @@ def format_task_error(
     return write(headline, task.task_family, task.to_str_params(), command, formatted_exception)
 
 
+def _private_texts(task: task.Task) -> list[str]:
+    """Return the texts of PRIVATE parameters, the longest first, without those too short to tell apart."""
+    private = parameter.ParameterVisibility.PRIVATE
+    values = [task.param_kwargs.get(name) for name, kind in task.get_params() if kind.visibility == private]
+    texts = [value for value in values if isinstance(value, str) and len(value) >= _SHORTEST_SECRET]
+    return sorted(texts, key=len, reverse=True)
+
+
+def _masked(text: str, secrets: Iterable[str]) -> str:
+    for secret in secrets:
+        for form in (secret, repr(secret)[1:-1]):
+            text = text.replace(form, MASK)
+    return text
+
+
 def _plain_error(headline: str, family: str, parameters: dict[str, str], command: str, traceback: str) -> str:
     width = max(map(len, parameters), default=0)
-    rows = "\n".join(f"  {name:<{width}}: {value}" for name, value in parameters.items())
+    # Further lines of a value stand below its first, so that none looks like another part of the mail.
+    line_break = "\n" + " " * (width + 4)
+    rows = "\n".join(
+        f"  {name:<{width}}: {line_break.join(value.splitlines())}" for name, value in parameters.items()
+    )
     return (
         f"{headline}\n\nName: {family}\n\nParameters:\n{rows}\n\nCommand line:\n  {command}\n\n{traceback}\n"
     )

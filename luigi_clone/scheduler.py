@@ -179,6 +179,7 @@ class Scheduler:
             from luigi_clone.batch_notifier import BatchNotifier
 
             self._email_batcher = BatchNotifier()
+            self._email_batcher._deliver = _post
 
     def _set_up(self, limits: Mapping[str, Any]) -> None:
         """Make the state machine, without any task; the world outside is told of nothing yet."""
@@ -313,7 +314,10 @@ class Scheduler:
     def dump(self) -> None:
         """Prepare for the end of the process: collected failures are mailed. The state is not kept yet."""
         if self._email_batcher is not None:
+            from luigi_clone._postman import POSTMAN
+
             self._email_batcher.send_email()
+            POSTMAN.finish()
         logger.info("No state is kept over restarts yet: nothing was saved")
 
     def _run_effects(self) -> None:
@@ -340,10 +344,10 @@ class Scheduler:
             logger.warning("Error in metrics collector for task %r", record.id, exc_info=True)
 
     def _effect_disable_mail(self, record: TaskRecord) -> None:
-        from luigi_clone import notifications
+        from luigi_clone._postman import post_error_email
 
         policy = record.policy
-        notifications.send_error_email(
+        post_error_email(
             f"Luigi Scheduler: DISABLED {record.id} due to excessive failures",
             f"{record.id} failed {policy.retry_count} times in the last {policy.disable_window} seconds, "
             f"so it is being disabled for {self._config.disable_persist} seconds",
@@ -776,3 +780,10 @@ def _text_of(expl: Any) -> Any:
         return json.loads(expl)
     except (TypeError, ValueError):
         return expl
+
+
+def _post(subject: str, send: Callable[[], object]) -> bool:
+    """Have a batch mail sent beside the scheduler's work; false if too many mails wait."""
+    from luigi_clone._postman import POSTMAN
+
+    return POSTMAN.post(subject, send)

@@ -20,6 +20,7 @@ import traceback
 from typing import TYPE_CHECKING, Any, Literal
 
 from luigi_clone import notifications
+from luigi_clone._postman import POSTMAN
 from luigi_clone._task_processes import process as _process
 from luigi_clone._task_processes.completion import (
     AsyncCompletionException,
@@ -41,7 +42,6 @@ from luigi_clone._worker.messages import (
     rpc_message_callback,
 )
 from luigi_clone._worker.options import worker
-from luigi_clone._worker.postman import Postman
 from luigi_clone._worker.running import RunningTasks
 from luigi_clone._worker.scheduling import CyclicRequirements
 from luigi_clone._worker.scheduling import get_retry_policy_dict as _get_retry_policy_dict
@@ -171,7 +171,6 @@ class Worker(RunningTasks):
         self._judged = set()
         self._timed_out = set()
         self._endings = []
-        self._postman = Postman()
         self._termination_guard = TerminationGuard(self._end_by_signal)
         self._stop_requesting_work = False
         self._idle_since = None
@@ -224,6 +223,7 @@ class Worker(RunningTasks):
         self._keep_alive_thread.join()
         self._leave(interrupted=exc_type is not None and issubclass(exc_type, KeyboardInterrupt | SystemExit))
         self._task_result_queue.close()
+        POSTMAN.finish()
         return False
 
     # -- signals and shutdown ------------------------------------------------
@@ -419,7 +419,7 @@ class Worker(RunningTasks):
                 logger.debug("Shut down Worker, %d more tasks to go", len(self._running_tasks))
                 self._handle_next_task()
         finally:
-            self._postman.finish()
+            POSTMAN.finish()
             self._termination_guard.remove()
         return self.run_succeeded
 

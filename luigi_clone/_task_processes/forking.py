@@ -21,9 +21,9 @@ _PATIENCE = 0.2
 
 
 class _Gate:
-    """Counts the threads that talk over the network, and is shut while a child is forked."""
+    """Knows who has just begun to talk over the network, and is shut while a child is forked."""
 
-    __slots__ = ("_condition", "_talkers")
+    __slots__ = ("_condition", "_fresh")
 
     def __init__(self) -> None:
         self.reset()
@@ -31,23 +31,26 @@ class _Gate:
     def reset(self) -> None:
         """Forget the threads that a fork has left behind."""
         self._condition = threading.Condition()
-        self._talkers = 0
+        self._fresh: set[object] = set()
 
     @contextlib.contextmanager
     def talking(self) -> Iterator[None]:
+        talk = object()
         with self._condition:
-            self._talkers += 1
+            self._fresh.add(talk)
         try:
             yield
         finally:
             with self._condition:
-                self._talkers -= 1
+                self._fresh.discard(talk)
                 self._condition.notify_all()
 
     @contextlib.contextmanager
     def shut(self) -> Iterator[None]:
         with self._condition:
-            self._condition.wait_for(lambda: not self._talkers, _PATIENCE)
+            if not self._condition.wait_for(lambda: not self._fresh, _PATIENCE):
+                # Waited for once, a talk is not waited for again: not each start pays for a slow server.
+                self._fresh.clear()
             yield
 
 

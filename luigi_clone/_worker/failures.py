@@ -8,7 +8,8 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 from luigi_clone import notifications
-from luigi_clone._worker.postman import Postman, send
+from luigi_clone._postman import post_error_email
+from luigi_clone._worker.command_line import shown_command
 from luigi_clone._worker.state import WorkerState
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ logger = logging.getLogger("luigi-interface")
 
 class FailureReports(WorkerState):
     """The part of a worker that reports failures to people."""
-
-    _postman: Postman
 
     def _log_complete_error(self, task: Task, tb: str) -> None:
         logger.warning("Will not run %s or any dependencies due to error in complete() method:\n%s", task, tb)
@@ -84,22 +83,20 @@ class FailureReports(WorkerState):
             )
 
     def _email_error(self, task: Task, formatted_traceback: Any, subject: str, headline: str) -> None:
-        import subprocess
-
-        formatted_subject = subject.format(task=task, host=self.host)
-        formatted_headline = headline.format(task=task, host=self.host)
-        command = subprocess.list2cmdline(sys.argv)
-        message = notifications.format_task_error(
-            formatted_headline, task, command, _text(formatted_traceback)
-        )
-        self._send_error_email(formatted_subject, message, task.owner_email)
+        try:
+            message = notifications.format_task_error(
+                headline.format(task=task, host=self.host),
+                task,
+                shown_command(sys.argv),
+                _text(formatted_traceback),
+            )
+            self._send_error_email(subject.format(task=task, host=self.host), message, task.owner_email)
+        except Exception:  # texts of tasks and options are the user's; a mail must not end a run
+            logger.exception("Could not write the e-mail about %s", task.task_id)
 
     def _send_error_email(self, subject: str, message: str, recipients: Any = None) -> None:
-        """Send a mail; while tasks run in processes of their own, without keeping their results waiting."""
-        if self._running_tasks and self.worker_processes > 1:
-            self._postman.post((subject, message, recipients))
-        else:
-            send((subject, message, recipients))
+        """Have a mail sent, without keeping the tasks waiting for it."""
+        post_error_email(subject, message, recipients)
 
 
 def _text(expl: Any) -> str | None:

@@ -7,6 +7,7 @@ import logging
 import traceback
 from typing import TYPE_CHECKING, Any
 
+from luigi_clone._postman import POSTMAN
 from luigi_clone._task_processes.completion import (
     AsyncCompletionException,
     TaskException,
@@ -76,6 +77,9 @@ class SchedulingPhase(FailureReports):
             task.trigger_event(Event.BROKEN_TASK, task, exception)
             self._email_unexpected_error(task, formatted_traceback)
             raise
+        finally:
+            if not self.add_succeeded:
+                POSTMAN.give_a_moment()
         return self.add_succeeded
 
     def _walk(self, root: Task) -> None:
