@@ -62,13 +62,10 @@ def luigid(argv: Sequence[str] = tuple(sys.argv[1:])) -> None:
 
 def _serve(options: argparse.Namespace) -> None:
     from importlib import import_module
-    from importlib.util import find_spec
 
     from luigi_clone.configuration import get_config
     from luigi_clone.setup_logging import DaemonLogging
 
-    if find_spec("luigi_clone.server") is None:
-        sys.exit("luigid: this installation of luigi_clone has no central scheduler; use --local-scheduler")
     if options.state_path:
         get_config().set("scheduler", "state_path", options.state_path)
     DaemonLogging.setup(options)

@@ -108,7 +108,9 @@ class RunningTasks(SchedulingPhase):
     def _purge_children(self) -> None:
         """Find task processes that died or ran out of time."""
         for task_id, process in self._running_tasks.items():
-            if not process.use_multiprocessing or task_id in self._judged:
+            if task_id in self._judged or (
+                isinstance(process, TaskProcess) and not process.use_multiprocessing
+            ):
                 continue
             if process.is_alive():
                 if _is_late(process) and task_id not in self._timed_out:

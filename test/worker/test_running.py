@@ -609,6 +609,8 @@ class Submitted:
     def start(self) -> None:
         self.started = True
 
+    run = start
+
     def terminate(self) -> None:
         self.terminated = True
 
@@ -632,8 +634,13 @@ class BatchSystem(Worker):
         return process
 
 
+@pytest.mark.parametrize("says_multiprocessing", [False, True])
 @pytest.mark.parametrize("fails", [False, True])
-def test_batch_system(make_worker: Any, monkeypatch: pytest.MonkeyPatch, fails: bool) -> None:
+def test_batch_system(
+    make_worker: Any, monkeypatch: pytest.MonkeyPatch, fails: bool, says_multiprocessing: bool
+) -> None:
+    """A process that others made is asked whether it lives also when it says that it starts no child."""
+    monkeypatch.setattr(Submitted, "use_multiprocessing", says_multiprocessing)
     monkeypatch.setattr(BatchSystem, "fails", fails)
     monkeypatch.setattr(BatchSystem, "made", [])
     worker = make_worker(cls=BatchSystem, worker_processes=4)
