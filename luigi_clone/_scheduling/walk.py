@@ -65,11 +65,22 @@ def is_contended(rank: Rank) -> bool:
 class _Frontier:
     """Goes through the ready tasks of a pool in order of rank, without taking anything out of its heaps."""
 
-    __slots__ = ("_number", "entries")
+    __slots__ = ("_number", "_seen", "entries")
 
     def __init__(self) -> None:
         self.entries: list[_Entry] = []
         self._number = 0
+        self._seen: set[Any] = set()
+
+    def arrive(self, entry: _Entry) -> Any:
+        """Return the node of an entry that is no task, once; None if the entry is stale."""
+        rank, _, _, heap, i, owner = entry
+        node = heap[i][1]
+        # a node may have two entries with its current rank: an old one that has become right again
+        if owner.live.get(node) is not rank or node in self._seen:
+            return None
+        self._seen.add(node)
+        return node
 
     def push(self, kind: int, heap: list[Any], i: int, owner: Any) -> None:
         """Come to entry ``i`` of a heap, and so to those below it."""
@@ -111,7 +122,9 @@ class GreedyWalk:
         self._taken: dict[WorkerRecord, float] = {}
         self._slots: dict[WorkerRecord, float] = {}
         self._plain: dict[WorkerRecord, list[list[Rank]]] = {}
-        self._blocked: set[Any] = set()  # gates and needs that reservations have closed
+        # gates and needs that are closed: for what is below the others looked at, and below the candidate
+        self._blocked: set[Any] = set()
+        self._blocked_below: set[Any] = set()
         self._idle: set[Crew] = set()  # crews whose workers have no free slot left
         self._later: list[Bucket] = []  # buckets of others that are worse than the candidate
         self._candidates = _Frontier()
@@ -130,7 +143,7 @@ class GreedyWalk:
 
     def _next_candidate(self) -> Rank | None:
         """Return the best task left that the asker may run and that nothing blocks so far."""
-        frontier, blocked = self._candidates, self._blocked
+        frontier, blocked = self._candidates, self._blocked_below
         entries = frontier.entries
         while entries:
             entry = heappop(entries)
@@ -141,12 +154,12 @@ class GreedyWalk:
                 elif owner.needs.closed_gate() is not None:
                     # what it lacks it may still reserve, with all of its bucket from here on
                     self._others.push(kind, heap, i, owner)
-                elif not self._is_blocked(owner.needs, rank):
+                elif not self._is_blocked(owner.needs, rank, blocked):
                     return rank
                 continue
             frontier.below(entry)
-            node = heap[i][1]
-            if owner.live.get(node) is not rank:
+            node = frontier.arrive(entry)
+            if node is None:
                 continue
             if kind == _CREWS:
                 self._come_to_own_crew(node)
@@ -166,37 +179,38 @@ class GreedyWalk:
             frontier.come_to_pool(_QUEUES, crew.open)
             return
         for needs, bucket in crew.buckets.items():
-            if needs not in self._blocked and not bucket.queue.parked:
+            if needs not in self._blocked_below and not bucket.queue.parked:
                 (frontier if needs.closed_gate() is None else self._others).come_to_tasks(bucket)
 
     def _survives(self, candidate: Rank) -> bool:
         """Let better tasks of others reserve what they can; tell whether enough is left."""
         frontier, blocked, idle = self._others, self._blocked, self._idle
+        below = self._blocked_below
         entries = frontier.entries
         later, self._later = self._later, []
         for bucket in later:
             self._come_to_others(bucket, candidate)
         while entries and entries[0][0] < candidate:
             entry = heappop(entries)
-            rank, _, kind, heap, i, owner = entry
+            rank, _, kind, _, _, owner = entry
             if kind == _TASKS:
                 if rank[3].rank is not rank:
                     frontier.below(entry)
                 elif owner.crew not in idle and not (
-                    owner.needs.gates and self._is_blocked(owner.needs, rank)
+                    owner.needs.gates and self._is_blocked(owner.needs, rank, blocked)
                 ):
                     if not self._reserve(owner.crew, owner.needs, rank):
                         idle.add(owner.crew)
                         continue
                     frontier.below(entry)
-                    if owner.needs.gates and self._is_blocked(candidate[3].needs, candidate):
+                    if owner.needs.gates and self._is_blocked(candidate[3].needs, candidate, below):
                         return False
                 continue
             if kind != _CREWS and owner.crew in idle:
                 continue
             frontier.below(entry)
-            node = heap[i][1]
-            if owner.live.get(node) is not rank:
+            node = frontier.arrive(entry)
+            if node is None:
                 continue
             if kind == _CREWS:
                 self._come_to_crew(node, rank, candidate)
@@ -261,13 +275,14 @@ class GreedyWalk:
         free = slots - self._taken.get(worker, 0)
         if free <= 0:
             return False
-        if free <= len(worker.runs):
-            for task in worker.runs.values():
-                if (-task.priority, task.time, task.seq) < rank:
-                    free -= 1
-            if free <= 0:
-                return False
-        return free > self._plain_above(worker, rank, free)
+        free -= self._plain_above(worker, rank, free)
+        runs = worker.runs
+        if free <= 0 or free > len(runs):
+            return free > 0
+        for task in runs.values():
+            if (-task.priority, task.time, task.seq) < rank:
+                free -= 1
+        return free > 0
 
     def _plain_above(self, worker: WorkerRecord, rank: Rank, enough: float) -> int:
         """Count the better tasks without needs that only ``worker`` can run, up to ``enough``.
@@ -276,7 +291,8 @@ class GreedyWalk:
         """
         heaps = self._plain.get(worker)
         if heaps is None:
-            own = worker is self._asker  # what the asker may run takes no slot: it is given out
+            # what the asker may run takes no slot: it is given out
+            own = worker is self._asker or self._assistant
             crews = () if own else worker.pool.live
             heaps = [c.plain.heap for c in crews if len(c.members) == 1 and first(c.plain.heap)]
             self._plain[worker] = heaps
@@ -297,15 +313,17 @@ class GreedyWalk:
 
     # ---- resources
 
-    def _is_blocked(self, needs: Needs, rank: Rank) -> bool:
-        """Tell whether better running tasks and the reservations leave too little for a task of ``rank``."""
-        blocked = self._blocked
+    def _is_blocked(self, needs: Needs, rank: Rank, blocked: set[Any]) -> bool:
+        """Tell whether better running tasks and the reservations leave too little for a task of ``rank``.
+
+        What is found is noted in ``blocked``; it holds for all worse ranks, so also where candidates are.
+        """
         if needs in blocked:
             return True
         for gate in needs.gates:
             if gate in blocked or self._is_shut(gate, rank):
-                blocked.add(gate)
-                blocked.add(needs)
+                blocked.update((gate, needs))
+                self._blocked_below.update((gate, needs))
                 return True
         return False
 
