@@ -9,6 +9,7 @@ import pickle
 import pytest
 
 from luigi_clone import metrics, notifications, task_history
+from luigi_clone._postman import POSTMAN
 from luigi_clone.scheduler import (
     OrderedSet,
     RetryPolicy,
@@ -501,9 +502,14 @@ def test_collectors_by_name():
 
 def test_disable_is_mailed(monkeypatch):
     mails = []
-    monkeypatch.setattr(notifications, "send_error_email", lambda *mail: mails.append(mail))
+    monkeypatch.setattr(
+        notifications,
+        "send_error_email",
+        lambda subject, message, more=None: mails.append((subject, message)),
+    )
     bench = Bench(retry_count=1, disable_window=10, disable_persist=20)
     bench.add("X", "A", "FAILED")
+    POSTMAN.finish()
     assert mails == [
         (
             "Luigi Scheduler: DISABLED A due to excessive failures",
