@@ -13,6 +13,8 @@ TYPE_CHECKING = False  # what type checkers take for typing's, whose import woul
 if TYPE_CHECKING:
     from typing import Any
 
+    from luigi_clone import batch_notifier as batch_notifier
+    from luigi_clone import cmdline_parser as cmdline_parser
     from luigi_clone import (
         configuration,
         event,
@@ -24,6 +26,20 @@ if TYPE_CHECKING:
         task,
         task_register,
     )
+    from luigi_clone import date_interval as date_interval
+    from luigi_clone import execution_summary as execution_summary
+    from luigi_clone import format as format  # noqa: A004 - Luigi's name
+    from luigi_clone import freezing as freezing
+    from luigi_clone import lock as lock
+    from luigi_clone import metrics as metrics
+    from luigi_clone import notifications as notifications
+    from luigi_clone import scheduler as scheduler
+    from luigi_clone import setup_logging as setup_logging
+    from luigi_clone import task_history as task_history
+    from luigi_clone import task_status as task_status
+    from luigi_clone import tools as tools
+    from luigi_clone import util as util
+    from luigi_clone import worker as worker
     from luigi_clone.event import Event
     from luigi_clone.execution_summary import LuigiStatusCode
     from luigi_clone.interface import build, run
@@ -76,6 +92,7 @@ if TYPE_CHECKING:
         auto_namespace,
         namespace,
     )
+    from luigi_clone.tools import range as range  # noqa: A004 - Luigi's name
 
 __version__ = VERSION
 """The version of Luigi whose behaviour this is; packages built on Luigi ask for it."""
@@ -196,7 +213,7 @@ _MODULES = frozenset(
 )
 
 
-def __getattr__(name: str) -> Any:
+def _load_on_use(name: str) -> Any:
     value: Any
     if name in _MODULES:
         return importlib.import_module(f"{__name__}.{name}")
@@ -213,6 +230,10 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value
     return value
+
+
+if not TYPE_CHECKING:  # to a checker a module with this function has every name
+    __getattr__ = _load_on_use
 
 
 def __dir__() -> list[str]:

@@ -49,13 +49,17 @@ __all__ = [
 _LAZY = frozenset({"InputPipeProcessWrapper", "OutputPipeProcessWrapper"})
 
 
-def __getattr__(name: str) -> Any:
+def _load_on_use(name: str) -> Any:
     if name in _LAZY:  # few pipelines run processes by themselves
         from luigi_clone._formats import pipes
 
         value = globals()[name] = getattr(pipes, name)
         return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+if not TYPE_CHECKING:  # to a checker a module with this function has every name
+    __getattr__ = _load_on_use
 
 
 class Format:

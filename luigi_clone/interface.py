@@ -17,8 +17,12 @@ from luigi_clone.configuration import get_config
 from luigi_clone.setup_logging import InterfaceLogging
 
 if TYPE_CHECKING:
+    from luigi_clone import execution_summary as execution_summary
+    from luigi_clone import rpc as rpc
+    from luigi_clone import scheduler as scheduler
+    from luigi_clone import worker as worker
     from luigi_clone._terminal.progress import Progress
-    from luigi_clone.execution_summary import LuigiRunResult
+    from luigi_clone.execution_summary import LuigiRunResult as LuigiRunResult
     from luigi_clone.rpc import RemoteScheduler
     from luigi_clone.scheduler import Scheduler
     from luigi_clone.worker import Worker
@@ -299,7 +303,7 @@ def build(
     return result if detailed_summary else result.scheduling_succeeded
 
 
-def __getattr__(name: str) -> Any:
+def _load_on_use(name: str) -> Any:
     if name in _LOADED_ON_USE:
         from importlib import import_module
 
@@ -309,3 +313,7 @@ def __getattr__(name: str) -> Any:
 
         return execution_summary.LuigiRunResult
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+if not TYPE_CHECKING:  # to a checker a module with this function has every name
+    __getattr__ = _load_on_use

@@ -7,7 +7,7 @@ See :class:`Parameter` for what they have in common and where a value comes from
 from __future__ import annotations
 
 import operator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from luigi_clone import date_interval
 from luigi_clone._parameters.base import (
@@ -72,6 +72,9 @@ from luigi_clone._parameters.structures import (
 from luigi_clone._parameters.tasks import TaskParameter
 from luigi_clone.freezing import FrozenOrderedDict, recursively_freeze, recursively_unfreeze
 
+if TYPE_CHECKING:
+    _JSONSCHEMA_ENABLED: bool
+
 __all__ = [
     "_UNIX_EPOCH",
     "BoolParameter",
@@ -132,7 +135,11 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def _load_on_use(name: str) -> Any:
     if name == "_JSONSCHEMA_ENABLED":
         return jsonschema_enabled()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+if not TYPE_CHECKING:  # to a checker a module with this function has every name
+    __getattr__ = _load_on_use

@@ -264,8 +264,10 @@ class Scheduler:
     def _configured_history(self) -> TaskHistory:
         if not self._config.record_task_history:
             return NopHistory()
+        from importlib import import_module
+
         try:
-            from luigi_clone import db_task_history
+            db_task_history = import_module("luigi_clone.db_task_history")
         except ImportError as error:
             raise ImportError(
                 f"[scheduler] record_task_history needs luigi_clone.db_task_history: {error}"

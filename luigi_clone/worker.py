@@ -115,12 +115,16 @@ __all__ = [
 _WAIT_INTERVAL_EPS = 0.00001
 
 
-def __getattr__(name: str) -> Any:
+def _load_on_use(name: str) -> Any:
     """Load multiprocessing for whoever asks for the classes that are processes."""
     if name in ("TaskProcess", "ContextManagedTaskProcess"):
         _process.become_process()
         return getattr(_process, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+if not TYPE_CHECKING:  # to a checker a module with this function has every name
+    __getattr__ = _load_on_use
 
 
 class Worker(RunningTasks):

@@ -28,7 +28,7 @@ from luigi_clone._parameters.structures import DictParameter, ListParameter, Lis
 from luigi_clone.freezing import FrozenOrderedDict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from typing_extensions import Self, TypeVar, Unpack
@@ -197,9 +197,25 @@ class OptionalNumericalParameter(  # type: ignore[misc]
 ):
     """A number within a range or ``None``, which must be given as ``default`` to be the default."""
 
-    def __init__(self, default: NumericalType | _NoValueType | None = _no_value, **kwargs: Any) -> None:
-        super().__init__(default=default, **kwargs)
-        object.__setattr__(self, "expected_type", self._var_type)
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            default: NumericalType | _NoValueType | None = _no_value,
+            *,
+            var_type: type[NumericalType] | None = None,
+            min_value: NumericalType | None = None,
+            max_value: NumericalType | None = None,
+            left_op: Callable[[Any, Any], Any] = ...,
+            right_op: Callable[[Any, Any], Any] = ...,
+            **kwargs: Unpack[ParameterKwargs],
+        ) -> None: ...
+
+    else:
+
+        def __init__(self, default: Any = _no_value, **kwargs: Any) -> None:
+            super().__init__(default=default, **kwargs)
+            object.__setattr__(self, "expected_type", self._var_type)
 
 
 class _StrOrPath:

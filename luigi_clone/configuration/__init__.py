@@ -15,7 +15,7 @@ __all__ = ["LuigiConfigParser", "LuigiTomlParser", "add_config_path", "get_confi
 _MODULES = {"LuigiConfigParser": "cfg_parser", "LuigiTomlParser": "toml_parser"}
 
 
-def __getattr__(name: str) -> Any:
+def _load_on_use(name: str) -> Any:
     # The parsers are loaded when something is read: not every program does.
     module = _MODULES.get(name)
     if module is None and name in ("cfg_parser", "toml_parser"):
@@ -26,3 +26,7 @@ def __getattr__(name: str) -> Any:
 
     loaded = import_module(f"{__name__}.{module}")
     return loaded if name == module else getattr(loaded, name)
+
+
+if not TYPE_CHECKING:  # to a checker a module with this function has every name
+    __getattr__ = _load_on_use

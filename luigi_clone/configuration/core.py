@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 from luigi_clone.configuration.base_parser import START, BaseParser, logger
 
 if TYPE_CHECKING:
+    from luigi_clone.configuration.cfg_parser import LuigiConfigParser as LuigiConfigParser
+    from luigi_clone.configuration.toml_parser import LuigiTomlParser as LuigiTomlParser
+
     PARSERS: dict[str, type[BaseParser]]
     DEFAULT_PARSER: str
 
@@ -120,7 +123,7 @@ def _parser_of_file(path: Any, seen_from_here: Any) -> type[BaseParser] | None:
     return parser_class
 
 
-def __getattr__(name: str) -> Any:
+def _load_on_use(name: str) -> Any:
     if name == "DEFAULT_PARSER":
         return _default_parser()
     if name == "PARSERS":
@@ -130,3 +133,7 @@ def __getattr__(name: str) -> Any:
     if name == "LuigiTomlParser":
         return _parser_class("toml")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+if not TYPE_CHECKING:  # to a checker a module with this function has every name
+    __getattr__ = _load_on_use
