@@ -22,7 +22,7 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from luigi_clone import parameter, task
@@ -252,8 +252,7 @@ def send_email_smtp(
             if server.has_extn("starttls") and not options.no_tls and not options.ssl:
                 server.starttls()
             if options.username and options.password:
-                with _hidden(secrets):
-                    server.login(options.username, options.password)
+                _guarding(secrets, server.login, options.username, options.password)
             refused = server.sendmail(sender, list(recipients), mail.as_string())
     except (OSError, smtplib.SMTPException) as error:
         logger.error("Not able to connect to smtp server: %s", error)  # noqa: TRY400 - one line is enough
@@ -312,35 +311,54 @@ def send_email_sendgrid(
         mail.add_attachment(Attachment(content, path.name, "image/png"))
     # A line break after the key, as a file or the environment may bring, is no part of it.
     key = sendgrid().apikey.strip()
-    with _hidden([key]):
-        library.SendGridAPIClient(key).send(mail)
+    # The client library logs the headers of its requests, with the key.
+    mask = _SecretFilter([key])
+    library_logger = logging.getLogger("python_http_client.client")
+    library_logger.addFilter(mask)
+    try:
+        _guarding([key], lambda: library.SendGridAPIClient(key).send(mail))
+    finally:
+        library_logger.removeFilter(mask)
 
 
 def _login(user: str | None, password: str | None) -> str:
     return f"\0{user}\0{password}" if user and password else ""
 
 
-@contextlib.contextmanager
-def _hidden(secrets: Iterable[str]) -> Iterator[None]:
-    """Raise an error whose text holds a secret as one whose text does not."""
-    try:
-        yield
-    except Exception as error:
-        import traceback
+class _SecretFilter(logging.Filter):
+    """Masks secrets in log lines."""
 
-        text = str(error)
-        masked = _without(text, secrets)
-        full = "".join(traceback.format_exception(error))
-        if isinstance(error, UnicodeError):
-            # Its text and its attributes hold parts of what could not be encoded.
-            masked = "the secret has a character that the protocol does not allow"
-        elif _without(full, secrets) == full and masked == text:
+    def __init__(self, secrets: list[str]) -> None:
+        super().__init__()
+        self._secrets = secrets
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = _without(record.getMessage(), self._secrets), ()
+        return True
+
+
+def _guarding(secrets: Iterable[str], call: Callable[..., Any], *arguments: Any) -> Any:
+    """Call, and raise an error whose text holds a secret as one whose text does not."""
+    try:
+        return call(*arguments)
+    except Exception as error:
+        harmless = _harmless(error, secrets)
+        if harmless is error:
             raise
-        cause = ConnectionError(f"{type(error).__name__}: {masked}")
-    else:
-        return
     # Outside the handler, so that the error itself does not travel along as the context.
-    raise cause
+    raise harmless
+
+
+def _harmless(error: Exception, secrets: Iterable[str]) -> Exception:
+    import traceback
+
+    if isinstance(error, UnicodeError):
+        # Its text and its attributes hold parts of what could not be encoded.
+        return ConnectionError("the secret has a character that the protocol does not allow")
+    full = "".join(traceback.format_exception(error))
+    if _without(full, secrets) == full:
+        return error
+    return ConnectionError(f"{type(error).__name__}: {_without(str(error), secrets)}")
 
 
 def _without(text: str, secrets: Iterable[str]) -> str:

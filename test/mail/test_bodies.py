@@ -9,7 +9,7 @@ import pytest
 from luigi import notifications
 from luigi.parameter import ParameterVisibility
 
-from test.mail.conftest import option
+from test.mail.conftest import option, text_of
 
 
 class Job(luigi.Task):
@@ -99,3 +99,31 @@ def test_task_to_try_out_a_setup(raise_in_complete, complete):
         assert task.complete() is False
     with pytest.raises(ValueError, match="Testing notifications triggering"):
         task.run()
+
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "</pre></td><img src=x onerror=y>",
+    "a\n\nCommand line:\n  rm -rf /",
+    "\r\n.\r\nMAIL FROM:<evil@x>",
+    "\udcff\x00 {} %s \u2028",
+]
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+@pytest.mark.parametrize("email_format", ["plain", "html"])
+def test_hostile_values_arrive_as_values(mailbox, email_format, value):
+    option("email", format=email_format)
+    body = notifications.format_task_error(value, Job(value), value, f"ValueError: {value}")
+    assert notifications.send_email(value, body, "from@x", ["a@x"]) is True
+    (envelope,) = mailbox.envelopes
+    assert envelope.rcpt_tos == ["a@x"]
+    text = text_of(mailbox.only())
+    if email_format == "html":
+        for tag in ("<script", "<img"):
+            assert tag not in text
+        assert [text.count(tag) for tag in ("<td>", "</td>", "<tr>", "</tr>")] == [4, 4, 4, 4]
+    else:
+        parameters = text.split("Parameters:\n", 1)[1].split("\n\nCommand line:\n", 1)[0]
+        assert parameters.endswith("\n  longer_name: 3\n  minor      : <i>")
+        assert all(line.startswith("  ") for line in parameters.splitlines())

@@ -10,11 +10,16 @@ import pytest
 from luigi import notifications
 
 from test.mail.conftest import option
+from test.services import require_service
 
 
 @pytest.fixture
 def amazon(monkeypatch):
-    moto = pytest.importorskip("moto", reason="needs the packages moto and boto3")
+    try:
+        import moto
+    except ImportError:
+        moto = None
+    require_service("Amazon's simulation", moto, "the packages moto and boto3 are not installed")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
@@ -61,14 +66,18 @@ def test_sns(amazon, subject, arrives):
 
 @pytest.mark.parametrize(("mail_format", "kind"), [("plain", "text/plain"), ("html", "text/html")])
 def test_sendgrid(monkeypatch, tmp_path, caplog, mail_format, kind):
-    sendgrid = pytest.importorskip("sendgrid", reason="needs the package sendgrid")
+    try:
+        import sendgrid
+    except ImportError:
+        sendgrid = None
+    require_service("SendGrid", sendgrid, "the package sendgrid is not installed")
     caplog.set_level(logging.INFO)
     sent = []
 
     def send(client, mail):
         sent.append((client.api_key, mail.get()))
 
-    # the service has no simulation to talk to: what would go over the wire is looked at instead
+    # the whole mail; test_secrets.py sends one over the wire
     monkeypatch.setattr(sendgrid.SendGridAPIClient, "send", send)
     image = tmp_path / "plot.png"
     image.write_bytes(b"\x89PNG")
