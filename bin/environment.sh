@@ -22,6 +22,18 @@ if sys.version_info < (3, 10): sys.exit(1)
 print(".".join(map(str, sys.version_info[:3])), sys.prefix)' 2>/dev/null
 }
 
+# Prints the path of an interpreter, given that or a version like 3.10: from PATH, or from those that pyenv keeps.
+find_version() {
+    for candidate in "$1" "python$1" "${PYENV_ROOT:-${HOME:-}/.pyenv}/versions/$1".*/bin/python; do
+        if python_version "$candidate" >/dev/null; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    give_up "Python $1 was not found, neither on PATH nor in pyenv." \
+        "Install it, or give the path of an interpreter: $0 --python /where/it/is/python3.12"
+}
+
 find_python() {
     if [ -n "${PYTHON:-}" ]; then
         python_version "$PYTHON" >/dev/null ||

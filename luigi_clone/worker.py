@@ -42,7 +42,7 @@ from luigi_clone._worker.messages import (
     rpc_message_callback,
 )
 from luigi_clone._worker.options import worker
-from luigi_clone._worker.running import RunningTasks
+from luigi_clone._worker.running import HISTORY_SLACK, RunningTasks
 from luigi_clone._worker.scheduling import CyclicRequirements
 from luigi_clone._worker.scheduling import get_retry_policy_dict as _get_retry_policy_dict
 from luigi_clone._worker.state import GetWorkResponse
@@ -179,6 +179,8 @@ class Worker(RunningTasks):
         self._stop_requesting_work = False
         self._idle_since = None
         self._required_ids = {}
+        self._seen_running = set()
+        self._history_limit = HISTORY_SLACK
         self._add_task_history = []
         self._get_work_response_history = []
 
@@ -298,12 +300,19 @@ class Worker(RunningTasks):
         )
 
     def _note_reply(self, task_id: str | None, running_tasks: Any) -> None:
-        """Keep the reply for the summary; a reply like the one before tells it nothing."""
-        entry = {"task_id": task_id, "running_tasks": running_tasks}
-        history = self._get_work_response_history
-        if task_id is None and history and history[-1] == entry:
-            return
-        history.append(entry)
+        """Keep the reply for the summary, unless it tells nothing that is not known already.
+
+        A worker may live for months, and what other workers run changes all the time; of replies without work
+        those count that show a task at a worker for the first time.
+        """
+        if task_id is None:
+            seen = {(running["task_id"], running["worker"]) for running in running_tasks}
+            seen = {pair for pair in seen if pair[0] in self._scheduled_tasks}
+            history = self._get_work_response_history
+            if history and history[-1]["task_id"] is None and seen <= self._seen_running:
+                return
+            self._seen_running |= seen
+        self._get_work_response_history.append({"task_id": task_id, "running_tasks": running_tasks})
 
     def _get_work_task_id(self, get_work_response: dict[str, Any]) -> str | None:
         """Return the id in the reply; a batch is claimed under the id of its combined task."""

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("luigi-interface")
 
+HISTORY_SLACK = 10_000
+"""How many entries the history of a worker may have before repetitions are left out."""
+
 _LAST_WORDS = 2.0  # seconds that a worker which is ended takes to tell the scheduler
 
 
@@ -221,6 +224,20 @@ class RunningTasks(SchedulingPhase):
             assistant=self._assistant,
             retry_policy_dict=get_retry_policy_dict(task),
         )
+        if len(self._add_task_history) > self._history_limit:
+            self._shorten_history()
+
+    def _shorten_history(self) -> None:
+        """Keep of equal entries the first and the last: a task may be tried again for months."""
+        history = self._add_task_history
+        first: dict[Any, int] = {}
+        last: dict[Any, int] = {}
+        for index, (task, status, runnable) in enumerate(history):
+            key = (task.task_id, status, runnable)
+            first.setdefault(key, index)
+            last[key] = index
+        history[:] = [history[index] for index in sorted({*first.values(), *last.values()})]
+        self._history_limit = 2 * len(history) + HISTORY_SLACK
 
     def _add_requirements(self, task_id: str, new_requirements: list[Any]) -> list[str]:
         """Register what a task asked for while running; return the ids."""

@@ -53,6 +53,10 @@ class WorkerState:
     _task_result_queue: Any
     _task_completion_cache: MutableMapping[str, bool] | None
     _required_ids: dict[str, list[str]]
+    _seen_running: set[tuple[str, str]]
+    """Pairs of a task known here and another worker that was seen running it."""
+    _history_limit: int
+    """Number of entries at which the history is looked through for repetitions."""
     _add_task_history: list[tuple[Task, str | None, bool | None]]
     _get_work_response_history: list[dict[str, Any]]
     _keep_alive_thread: KeepAliveThread

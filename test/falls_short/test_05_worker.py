@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,56 @@ def test_05_15_idle_polls_leave_no_trace() -> None:
         worker.run()
         stop.join()
     assert len(worker._get_work_response_history) < 10
+
+
+class OthersRun(Scheduler):
+    """Other workers run ever other tasks, and one that is known here."""
+
+    polls = 0
+
+    def get_work(self, **kwargs: Any) -> Any:
+        reply = super().get_work(**kwargs)
+        self.polls += 1
+        reply["task_id"] = None
+        reply["running_tasks"] = [
+            {"task_id": f"Other_{self.polls}", "worker": "W2"},
+            {"task_id": Leaf().task_id, "worker": f"W{self.polls % 3}"},
+        ]
+        return reply
+
+
+def test_05_15_what_others_run_is_kept_once() -> None:
+    scheduler = OthersRun(retry_delay=1000)
+    with make(scheduler=scheduler) as worker:
+        assert worker.add(Leaf())
+        for _ in range(1000):
+            worker._get_work()
+    assert len(worker._get_work_response_history) < 10
+    others = {
+        running["worker"]
+        for entry in worker._get_work_response_history
+        for running in entry["running_tasks"]
+        if entry["task_id"] is None and running["task_id"] == Leaf().task_id
+    }
+    assert others == {"W0", "W1", "W2"}
+
+
+def test_05_15_endless_repetition_of_a_task_is_kept_short() -> None:
+    scheduler = Scheduler(retry_count=10**9, retry_delay=0)
+    with make(scheduler=scheduler) as worker:
+        assert worker.add(Leaf())
+        task = Leaf()
+        attempt: Any = types.SimpleNamespace(
+            is_alive=lambda: True, exitcode=None, timeout_time=None, use_multiprocessing=False
+        )
+        for _ in range(15_000):
+            worker._running_tasks[task.task_id] = attempt
+            worker._task_result_queue.put((task.task_id, "FAILED", "again", [], []))
+            worker._handle_next_task()
+        assert len(worker._add_task_history) < 11_000
+        worker._running_tasks.clear()
+    assert worker._add_task_history[0] == (task, "PENDING", True)
+    assert worker._add_task_history[-1] == (task, "FAILED", None)
 
 
 SIBLINGS = """

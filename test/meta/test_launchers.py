@@ -91,3 +91,17 @@ def test_luigi_out_of_a_checkout(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "DeprecationWarning: 'bin/luigi' has moved to console script 'luigi'" in done.stderr
     assert (tmp_path / "hello-world.txt").read_text() == "Hello, world!\n"
+
+
+def test_a_version_that_is_not_there_is_named(checkout):
+    done = subprocess.run(
+        [checkout / "bin" / "test", "--python", "3.9.99", "--fast"],
+        env={"PATH": os.environ["PATH"], "HOME": str(checkout)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Python 3.9.99 was not found" in done.stderr
+    assert not list(checkout.glob(".venv*"))
