@@ -38,6 +38,7 @@ from mypy.nodes import (
 )
 from mypy.plugin import ClassDefContext, FunctionContext, Plugin
 from mypy.plugins.common import add_method_to_class
+from mypy.state import state
 from mypy.subtypes import is_subtype
 from mypy.typeops import map_type_from_supertype, tuple_fallback
 from mypy.types import (
@@ -248,8 +249,9 @@ def _assignable(ctx: ClassDefContext, declared: Type, place: Context) -> Type:
     if setter is None and isinstance(node, FuncBase):
         return AnyType(TypeOfAny.unannotated)
     if isinstance(setter, CallableType) and setter.arg_kinds == [ARG_POS, ARG_POS, ARG_POS]:
-        value = map_type_from_supertype(setter.arg_types[2], kind.type, owner)
-        return expand_type_by_instance(value, kind)
+        with state.strict_optional_set(ctx.api.options.strict_optional):  # or older versions drop None
+            value = map_type_from_supertype(setter.arg_types[2], kind.type, owner)
+            return expand_type_by_instance(value, kind)
     problem = "Unsupported signature for" if isinstance(setter, FunctionLike) else "Unsupported"
     ctx.api.fail(f'{problem} "__set__" in "{kind.type.name}"', place)
     return AnyType(TypeOfAny.from_error)

@@ -172,7 +172,7 @@ def said(findings: list[Finding]) -> dict[int, set[str]]:
     for found in findings:
         revealed = re.fullmatch(r'Revealed type is "(.*)"', found.text)
         if revealed:
-            lines.setdefault(found.line, set()).add(f"type: {revealed[1]}")
+            lines.setdefault(found.line, set()).add(f"reads: {revealed[1]}")
         elif found.severity == "error":
             lines.setdefault(found.line, set()).add(f"error: {found.text}")
     return lines
@@ -181,7 +181,7 @@ def said(findings: list[Finding]) -> dict[int, set[str]]:
 def test_the_plugin_says_what_it_is_to_say(with_plugin):
     expected = {}
     for number, line in enumerate((CASES / "with_plugin.py").read_text().splitlines(), 1):
-        mark = re.search(r"  # (error|type): (.*)", line)
+        mark = re.search(r"  # (error|reads): (.*)", line)
         if mark:
             texts = mark[2].split(" | ") if mark[1] == "error" else [mark[2]]
             expected[number] = {f"{mark[1]}: {text}" for text in texts}

@@ -451,12 +451,24 @@ class Requires(luigi.Task):
 
 
 @requires(Clean)
-class Declares(luigi.Task):
-    day: luigi.DateParameter
-    whole: luigi.IntParameter = luigi.IntParameter(default=1)
+class Shares(luigi.Task):
+    day = Clean.day
+    whole = luigi.IntParameter(default=1)
 
     def output(self) -> luigi.LocalTarget:
         return luigi.LocalTarget(f"{self.day.year}")
+
+
+@requires(Clean)
+class SharesAnnotated(luigi.Task):
+    day: luigi.DateParameter = Clean.day
+    whole: luigi.IntParameter = luigi.IntParameter(default=1)
+
+
+@requires(Clean)
+class Declares(luigi.Task):
+    day: luigi.DateParameter
+    whole: luigi.IntParameter = luigi.IntParameter(default=1)
 
 
 class Csv(luigi.Parameter[list[str]]):
@@ -488,5 +500,7 @@ class Own(luigi.Task):
 
 Inherits(day=TODAY)
 Requires(day=TODAY, whole=3)
+Shares(TODAY, whole=3).day.isoformat()
+SharesAnnotated(whole=3).day.isoformat()
 Declares(TODAY, 3).day.isoformat()
 Own(names=["a"], day=TODAY).names[0].upper()

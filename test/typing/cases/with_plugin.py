@@ -1,4 +1,4 @@
-"""What mypy says with the plugin; ``# error:`` and ``# type:`` behind a line tell what, to the letter.
+"""What mypy says with the plugin; ``# error:`` and ``# reads:`` behind a line tell what, to the letter.
 
 A line may have several, with `` | `` between them.
 """
@@ -41,26 +41,26 @@ class Unannotated(luigi.Task):
 
 
 def look(task: Unannotated) -> None:
-    reveal_type(task.none)  # type: Any
-    reveal_type(task.whole)  # type: int
-    reveal_type(task.text)  # type: str
-    reveal_type(task.day)  # type: datetime.date
-    reveal_type(task.size)  # type: with_plugin.Size
-    reveal_type(task.sizes)  # type: tuple[with_plugin.Size, ...]
-    reveal_type(task.choice)  # type: str
-    reveal_type(task.number_choice)  # type: int
-    reveal_type(task.tuple_choice)  # type: str
-    reveal_type(task.range_choice)  # type: int
-    reveal_type(task.choices)  # type: tuple[str, ...]
-    reveal_type(task.maybe)  # type: None
-    reveal_type(task.maybe_choice)  # type: Any
-    reveal_type(task.pair)  # type: tuple[int, int]
-    reveal_type(task.listed)  # type: tuple[Any, ...]
-    reveal_type(task.path)  # type: pathlib.Path
-    reveal_type(task.described)  # type: Any
+    reveal_type(task.none)  # reads: Any
+    reveal_type(task.whole)  # reads: int
+    reveal_type(task.text)  # reads: str
+    reveal_type(task.day)  # reads: datetime.date
+    reveal_type(task.size)  # reads: with_plugin.Size
+    reveal_type(task.sizes)  # reads: tuple[with_plugin.Size, ...]
+    reveal_type(task.choice)  # reads: str
+    reveal_type(task.number_choice)  # reads: int
+    reveal_type(task.tuple_choice)  # reads: str
+    reveal_type(task.range_choice)  # reads: int
+    reveal_type(task.choices)  # reads: tuple[str, ...]
+    reveal_type(task.maybe)  # reads: None
+    reveal_type(task.maybe_choice)  # reads: Any
+    reveal_type(task.pair)  # reads: tuple[int, int]
+    reveal_type(task.listed)  # reads: tuple[Any, ...]
+    reveal_type(task.path)  # reads: pathlib.Path
+    reveal_type(task.described)  # reads: Any
 
 
-reveal_type(Unannotated)  # type: def (*args: Any, **kwargs: Any) -> with_plugin.Unannotated
+reveal_type(Unannotated)  # reads: def (*args: Any, **kwargs: Any) -> with_plugin.Unannotated
 
 
 class Values(luigi.Task):
@@ -82,8 +82,8 @@ class Values(luigi.Task):
 
 
 values = Values(whole=1, text="a", maybe=3, size=Size.SMALL)
-reveal_type(values.whole)  # type: int
-reveal_type(values.maybe)  # type: int | None
+reveal_type(values.whole)  # reads: int
+reveal_type(values.maybe)  # reads: int | None
 Values()
 Values(1)  # error: Too many positional arguments for "Values"
 Values(whole="a")  # error: Argument "whole" to "Values" has incompatible type "str"; expected "int"
@@ -106,9 +106,9 @@ class Classes(luigi.Task):
     loose: luigi.Parameter = luigi.IntParameter()
 
 
-reveal_type(Classes)  # type: def (*, whole: int =, text: str =, maybe: int | None =, names: tuple[str, ...] | list[Any] =, loose: str =) -> with_plugin.Classes
-reveal_type(Classes().names)  # type: tuple[str, ...]
-reveal_type(Classes.whole.significant)  # type: bool
+reveal_type(Classes)  # reads: def (*, whole: int =, text: str =, maybe: int | None =, names: tuple[str, ...] | list[Any] =, loose: str =) -> with_plugin.Classes
+reveal_type(Classes().names)  # reads: tuple[str, ...]
+reveal_type(Classes.whole.significant)  # reads: bool
 
 
 class Base(luigi.Task):
@@ -156,13 +156,13 @@ class Numbers(Generics[int]):
     pass
 
 
-reveal_type(Derived)  # type: def (*, first: int =, second: str =, third: float =) -> with_plugin.Derived
-reveal_type(Another)  # type: def (*, first: int =, second: str =) -> with_plugin.Another
-reveal_type(NoLonger)  # type: def (*, second: str =) -> with_plugin.NoLonger
-reveal_type(Both)  # type: def (*, first: int =, second: str =, third: float =) -> with_plugin.Both
-reveal_type(External)  # type: def (*, whole: int =) -> with_plugin.External
-reveal_type(OwnConstructor)  # type: def (*args: Any, **kwargs: Any) -> with_plugin.OwnConstructor
-reveal_type(Numbers)  # type: def (*, whole: int =, of: int =) -> with_plugin.Numbers
+reveal_type(Derived)  # reads: def (*, first: int =, second: str =, third: float =) -> with_plugin.Derived
+reveal_type(Another)  # reads: def (*, first: int =, second: str =) -> with_plugin.Another
+reveal_type(NoLonger)  # reads: def (*, second: str =) -> with_plugin.NoLonger
+reveal_type(Both)  # reads: def (*, first: int =, second: str =, third: float =) -> with_plugin.Both
+reveal_type(External)  # reads: def (*, whole: int =) -> with_plugin.External
+reveal_type(OwnConstructor)  # reads: def (*args: Any, **kwargs: Any) -> with_plugin.OwnConstructor
+reveal_type(Numbers)  # reads: def (*, whole: int =, of: int =) -> with_plugin.Numbers
 
 
 class OwnKind(luigi.Parameter[int]):
@@ -189,8 +189,8 @@ class Uses(luigi.Task):
     too_few: TooFew = TooFew()  # error: Unsupported signature for "__set__" in "TooFew"
 
 
-reveal_type(Uses)  # type: def (*, own: int =, reads: str | int =, no_function: Any =, too_few: Any =) -> with_plugin.Uses
-reveal_type(Uses().unannotated)  # type: Any
+reveal_type(Uses)  # reads: def (*, own: int =, reads: str | int =, no_function: Any =, too_few: Any =) -> with_plugin.Uses
+reveal_type(Uses().unannotated)  # reads: Any
 
 
 def local() -> None:
@@ -203,4 +203,4 @@ def local() -> None:
     DerivedLocal(whole=1, text="a")
     DerivedLocal(whole="a")  # error: Argument "whole" to "DerivedLocal" has incompatible type "str"; expected "int"
     parameter = luigi.IntParameter(3)
-    reveal_type(parameter.parse("3"))  # type: int
+    reveal_type(parameter.parse("3"))  # reads: int
