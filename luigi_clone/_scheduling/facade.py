@@ -303,25 +303,9 @@ class Worker(_View):
             for record in crew.tasks.values()
         }
 
-    def add_info(self, info: Any) -> None:
-        """Merge ``info`` (a mapping or a list of pairs)."""
-        self._machine.add_worker(self._record.last_active, self._record.id, info)
-
     def add_rpc_message(self, name: str, **kwargs: Any) -> None:
         """Queue a message: at its next ping the worker calls its method ``name``."""
         self._machine.send_message(self._record.id, name, kwargs)
-
-    def fetch_rpc_messages(self) -> list[dict[str, Any]]:
-        """Take the messages that wait."""
-        return self._machine.take_messages(self._record)
-
-    def get_tasks(self, state: Any, *statuses: str) -> list[Task]:
-        """Return its tasks that have one of the statuses."""
-        return [task for task in self.tasks if task.status in statuses]
-
-    def is_trivial_worker(self, state: Any = None) -> bool:
-        """Whether it works for itself only, and no pending task of it needs resources."""
-        return not self._record.assistant and not self._record.needy
 
 
 _WORKER_FIELDS = frozenset(
@@ -363,35 +347,10 @@ class SimpleTaskState:
             for record in list(by_status.get(status, {}).values())
         )
 
-    def get_active_task_count_for_status(self, status: str) -> int:
-        """Return how many tasks have the status; of all if it is empty."""
-        return len(self._machine.by_status.get(status, ()) if status else self._machine.tasks)
-
-    def num_pending_tasks(self) -> int:
-        """Return how many tasks are PENDING or RUNNING."""
-        by_status = self._machine.by_status
-        return len(by_status["PENDING"]) + len(by_status["RUNNING"])
-
     def set_status(self, task: Any, new_status: str, config: Any = None, now: float | None = None) -> None:
         """Change a task's status by the rules; ``now`` is its last change if not given."""
         record = self._record(task)
         self._machine.change_status(record, STATUSES[new_status], record.updated if now is None else now)
-
-    def get_active_workers(
-        self, last_active_lt: float | None = None, last_get_work_gt: float | None = None
-    ) -> Iterator[Worker]:
-        """Return workers: those last active before a time, those that asked for work after one, or all."""
-        for record in list(self._machine.workers.values()):
-            asked = record.last_get_work
-            if last_active_lt is not None and record.last_active >= last_active_lt:
-                continue
-            if last_get_work_gt is not None and (asked is None or asked <= last_get_work_gt):
-                continue
-            yield Worker.of(self._machine, record)
-
-    def get_worker_ids(self) -> Iterable[str]:
-        """Return the ids of all workers."""
-        return list(self._machine.workers)
 
     def get_worker(self, worker_id: str) -> Any:
         """Return a worker, or None if there is none of that id."""
@@ -404,18 +363,6 @@ class SimpleTaskState:
             record = self._machine.workers.get(worker_id)
             if record is not None:
                 self._machine.drop_worker(record)
-
-    def disable_workers(self, worker_ids: Iterable[str]) -> None:
-        """Give these workers no work any more."""
-        for worker_id in list(worker_ids):
-            record = self._machine.workers.get(worker_id)
-            if record is not None:
-                self._machine.set_worker_disabled(record)
-
-    def inactivate_tasks(self, delete_tasks: Iterable[Any]) -> None:
-        """Drop tasks."""
-        for task in list(delete_tasks):
-            self._machine.remove_record(self._record(task))
 
 
 class Limits(MutableMapping[str, Any]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import logging
+import multiprocessing
 import os
 import signal
 import threading
@@ -346,11 +347,18 @@ def test_next_task_of_a_chain_starts_at_once(make_worker: Any, tmp_path: Path) -
     assert worker.run()
     times = spans(tmp_path)
     gaps = sorted(start - end for (_, end), (start, _) in pairwise(times))
-    assert gaps[0] < 0.010 * LOAD
+    # what the machine takes for a child that does nothing is not the worker's; beside others it may be a lot
+    assert gaps[0] < 0.010 + 4 * max(_bare_child() for _ in range(5))
     assert max(gaps) < 5
 
 
-LOAD = 3  # other processes may have the processor: the shortest must hold three times the promise
+def _bare_child() -> float:
+    """Return the seconds from the start of a child that does nothing until its end is known."""
+    started = time.perf_counter()
+    child = multiprocessing.get_context("fork").Process(target=int)
+    child.start()
+    child.join()
+    return time.perf_counter() - started
 
 
 def test_already_running_task_is_not_started_twice(
