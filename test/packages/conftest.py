@@ -118,6 +118,13 @@ class Environment:
 ENGINES = ("luigi_clone", "luigi")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            # whichever comes first installs the packages
+            item.add_marker(pytest.mark.timeout(600))
+
+
 @pytest.fixture
 def environment(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], Environment]:
     """Return the maker of an :class:`Environment` that has the packages of one name."""

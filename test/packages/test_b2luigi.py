@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
+
+pytestmark = pytest.mark.skipif(
+    sys.version_info[:2] not in ((3, 11), (3, 12)), reason="b2luigi 1.3 is made for Python 3.11 and 3.12"
+)
 
 ENGINES = ("luigi_clone", "luigi")
 
