@@ -11,7 +11,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -71,7 +71,7 @@ def _answer(parser: ArgumentParser, options_without_dash: bool) -> NoReturn:
         from argcomplete import autocomplete
     except ImportError:
         sys.exit(_MISSING)
-    autocomplete(parser, always_complete_options=options_without_dash, default_completer=_nothing)
+    autocomplete(parser, always_complete_options=options_without_dash, default_completer=cast(Any, _nothing))
     sys.exit(1)  # not reached
 
 
@@ -133,7 +133,7 @@ def _completer(flag: _Flag) -> _Completer:
     if option == "core_module":
         return _modules
     if option == "core_lock_pid_dir":
-        return DirectoriesCompleter()  # type: ignore[no-any-return]
+        return DirectoriesCompleter()
     if option == "upstream_family" or isinstance(kind, parameter.TaskParameter):
         return _families
     values = _values(kind)
@@ -142,7 +142,7 @@ def _completer(flag: _Flag) -> _Completer:
     # A parameter that takes any text is often the name of a file; dates, numbers and structures are not.
     is_text = type(kind) in (parameter.Parameter, parameter.StrParameter, parameter.OptionalParameter)
     if isinstance(kind, parameter.PathParameter) or is_text:
-        return FilesCompleter()  # type: ignore[no-any-return]
+        return FilesCompleter()
     return _nothing
 
 
