@@ -88,6 +88,7 @@ def _revive(aliased: bool, inner: bytes) -> Any:
     kind, attributes = pickle.loads(inner)  # noqa: S301 - written by our own parent
     process = kind.__new__(kind)
     process.__dict__.update(attributes)
+    process.forked_by = None
     if isinstance(process.result_queue, ChildResults):
         process.result_queue.process = process
     return process
@@ -133,6 +134,9 @@ class TaskProcess(_Process):
 
     termination_grace = 5.0
     """Seconds between SIGTERM and SIGKILL."""
+
+    forked_by: int | None = None
+    """Process id of the worker in a child that it has forked."""
 
     def __init__(
         self,
@@ -309,6 +313,7 @@ class TaskProcess(_Process):
 
         has_terminal()
         load_end_with()
+        self.forked_by = os.getpid()
         queue = self.result_queue
         if not isinstance(queue, ResultQueue):
             super().start()
@@ -328,7 +333,7 @@ class TaskProcess(_Process):
         return _revive, (is_aliased(), inner)
 
     def _bootstrap(self, parent_sentinel: int | None = None) -> int:
-        end_with(self._parent_pid)
+        end_with(self.forked_by)
         begin_child()
         if isinstance(self.result_queue, ChildResults):
             carry = getattr(self.status_reporter, "carry_through", None)

@@ -130,8 +130,7 @@ def _answer_questions(connection: Connection, aliased: bool) -> None:
 
     parent = parent_process()
     assert parent is not None
-    assert parent.pid is not None
-    end_with(parent.pid)
+    end_with(None)
     begin_child()
     prepare_interpreter(aliased)
     # Processes forked later hold the other end of the pipe as well, so that its closing would tell nothing.
