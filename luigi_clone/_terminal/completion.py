@@ -7,7 +7,6 @@ found here: the module is imported as it would be for a run, and the line is rea
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -110,9 +109,13 @@ def _read(words: list[str], current: str) -> tuple[ArgumentParser, bool]:
 
 
 def _load(module: str, loaded: list[str]) -> None:
-    # What a module raises, its author sees in a run; here there is nowhere to say it.
-    with contextlib.suppress(Exception, SystemExit):
+    try:
         __import__(module)
+    except (Exception, SystemExit):  # there is something to complete without it
+        import traceback
+
+        traceback.print_exc()  # for whoever has _ARC_DEBUG set; otherwise nobody sees it
+    else:
         loaded.append(module)
 
 

@@ -66,6 +66,8 @@ class Tally:
         self._last: object = None
         self._states: dict[str, str] = {}
         self._numbers = dict.fromkeys(Counts._fields, 0)
+        # what _state says, kept: a run has few kinds of entries and many of each
+        self._steps: dict[tuple[str | None, str | None, bool | None], str | None] = {}
 
     def found(self) -> int:
         """Return how many tasks are known so far, including those that have not been asked yet."""
@@ -78,24 +80,31 @@ class Tally:
             len(history) < self._position or history[self._position - 1] is not self._last
         ):
             self._forget()  # entries were taken back, as those of tasks that turn out to require each other
-        for entry in history[self._position :]:
-            self._note(*entry)
-            self._last = entry
-            self._position += 1
+        self._read(history[self._position :])
         return self._with_running()
 
-    def _note(self, task: Any, status: str | None, runnable: bool | None) -> None:
-        task_id = task.task_id
-        before = self._states.get(task_id)
-        now = self._state(before, status, runnable)
-        if now is None or now == before:
-            return
-        if before is not None:
-            self._numbers[before] -= 1
-        self._states[task_id] = now
-        self._numbers[now] += 1
+    def _read(self, entries: Sequence[tuple[Any, str | None, bool | None]]) -> None:
+        states, steps, numbers = self._states, self._steps, self._numbers
+        for task, status, runnable in entries:
+            task_id = task.task_id
+            before = states.get(task_id)
+            step = (before, status, runnable)
+            try:
+                now = steps[step]
+            except KeyError:
+                now = steps[step] = self._state(*step)
+            if now is None or now == before:
+                continue
+            if before is not None:
+                numbers[before] -= 1
+            states[task_id] = now
+            numbers[now] += 1
+        if entries:
+            self._last = entries[-1]
+            self._position += len(entries)
 
     def _state(self, before: str | None, status: str | None, runnable: bool | None) -> str | None:
+        """Return the state of a task after an entry, ``None`` where the entry says nothing about it."""
         # A registration says whether the task is runnable, the report of a run does not.
         is_report = runnable is None
         if before is None and is_report and not self._worker._assistant:

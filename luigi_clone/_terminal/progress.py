@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from luigi_clone._parameters import argv
+from luigi_clone._startup import few_collections
 from luigi_clone._terminal.bottom_row import BottomRow, is_capable
 from luigi_clone._terminal.counting import Counts, Tally
 from luigi_clone.cmdline_parser import NO_PROGRESS, note_misuse
@@ -90,7 +91,7 @@ class _Slot:
             os.register_at_fork(
                 before=lock.acquire, after_in_parent=lock.release, after_in_child=self._in_child
             )
-        with self._forks:
+        with self._forks, few_collections():
             from luigi_clone._terminal import rendering
 
             self._row = row

@@ -57,8 +57,8 @@ def running_line(counts: Counts, elapsed: float, running_for: float, width: int,
                 ncols=columns,
                 ascii=not style.unicode,
                 rate=counts.over / running_for if running_for > 0 else 0,
-                bar_format="{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}] {words}",
-                words=words,
+                bar_format="{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}] {desc}",
+                prefix=words,
             )
         ).rstrip()
 
