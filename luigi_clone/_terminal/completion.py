@@ -70,7 +70,7 @@ def _answer(parser: ArgumentParser, options_without_dash: bool) -> NoReturn:
         from argcomplete import autocomplete
     except ImportError:
         sys.exit(_MISSING)
-    autocomplete(parser, always_complete_options=options_without_dash, default_completer=cast(Any, _nothing))
+    autocomplete(parser, always_complete_options=options_without_dash, default_completer=_nothing)
     sys.exit(1)  # not reached
 
 
@@ -136,7 +136,7 @@ def _completer(flag: _Flag) -> _Completer:
     if option == "core_module":
         return _modules
     if option == "core_lock_pid_dir":
-        return DirectoriesCompleter()
+        return cast("_Completer", DirectoriesCompleter())
     if option == "upstream_family" or isinstance(kind, parameter.TaskParameter):
         return _families
     values = _values(kind)
@@ -145,7 +145,7 @@ def _completer(flag: _Flag) -> _Completer:
     # A parameter that takes any text is often the name of a file; dates, numbers and structures are not.
     is_text = type(kind) in (parameter.Parameter, parameter.StrParameter, parameter.OptionalParameter)
     if isinstance(kind, parameter.PathParameter) or is_text:
-        return FilesCompleter()
+        return cast("_Completer", FilesCompleter())
     return _nothing
 
 
