@@ -257,8 +257,10 @@ class RunningTasks(SchedulingPhase):
         """Register ``task`` again, so that what it misses is made, unless that was tried often enough."""
         worth_it = True
         for dependency in missing:
-            self.unfulfilled_counts[dependency] += 1
-            if self.unfulfilled_counts[dependency] > self._config.max_reschedules:
+            # The id only: what the outputs behind it are called may change, and then no limit is reached.
+            dependency_id = dependency.partition(" (")[0]
+            self.unfulfilled_counts[dependency_id] += 1
+            if self.unfulfilled_counts[dependency_id] > self._config.max_reschedules:
                 worth_it = False
         if worth_it:
             self.add(task)

@@ -294,3 +294,45 @@ def test_05_30_bad_message_does_not_end_the_pings() -> None:
             time.sleep(0.01)
         assert worker._keep_alive_thread.is_alive()
     assert scheduler.pings >= 3
+
+
+class Restless(luigi.Target):
+    """Never there, and named differently each time."""
+
+    asked = 0
+
+    def exists(self) -> bool:
+        return False
+
+    def __str__(self) -> str:
+        Restless.asked += 1
+        return f"output {Restless.asked}"
+
+
+class NeverMade(luigi.Task):
+    runs = 0
+
+    def output(self) -> luigi.Target:
+        return Restless()
+
+    def complete(self) -> bool:
+        # an end for a worker that would go on for ever
+        return NeverMade.runs >= 30
+
+    def run(self) -> None:
+        NeverMade.runs += 1
+
+
+class NeedsIt(Incomplete):
+    def requires(self) -> luigi.Task:
+        return NeverMade()
+
+
+def test_05_21_reschedules_are_counted_whatever_the_outputs_are_called(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(NeverMade, "runs", 0)
+    worker = make(config={"stable_done_cooldown_secs": 0})
+    worker.add(NeedsIt())
+    worker.run()
+    assert NeverMade.runs == 2
