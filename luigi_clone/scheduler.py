@@ -7,13 +7,16 @@ outside (log lines, mails, metrics, history rows).
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from luigi_clone import metrics, parameter
+from luigi_clone._scheduler.answering import Answering
+from luigi_clone._scheduler.effects import Effects, without
+from luigi_clone._scheduler.steering import OperatorCalls, RunningTaskCalls
+from luigi_clone._scheduler.viewing import ViewCalls
 from luigi_clone._scheduling import views
 from luigi_clone._scheduling.facade import Limits, OrderedSet, SimpleTaskState, Task, Worker
 from luigi_clone._scheduling.machine import Machine
@@ -29,7 +32,6 @@ from luigi_clone._scheduling.model import (
     WORKER_STATE_DISABLED,
     RetryPolicy,
     Settings,
-    TaskRecord,
 )
 from luigi_clone._scheduling.views import TASK_FAMILY_RE
 from luigi_clone._wire.methods import RPC_METHODS, rpc_method
@@ -148,7 +150,7 @@ class scheduler(Config):  # noqa: N801 - named after its section
     )
 
 
-class Scheduler:
+class Scheduler(Answering, Effects, OperatorCalls, RunningTaskCalls, ViewCalls):
     """Assigns tasks to workers.
 
     ``kwargs`` are options of ``[scheduler]``; ``resources`` replaces the section ``[resources]``, and
@@ -322,59 +324,6 @@ class Scheduler:
             POSTMAN.finish()
         logger.info("No state is kept over restarts yet: nothing was saved")
 
-    def _run_effects(self) -> None:
-        """Do outside what the machine has decided."""
-        effects, self._machine.effects = self._machine.effects, []
-        for kind, *fields in effects:
-            getattr(self, f"_effect_{kind}")(*fields)
-
-    def _effect_log(self, message: str, arguments: tuple[Any, ...]) -> None:
-        logger.info(message, *arguments)
-
-    def _effect_history(self, record: TaskRecord, status: str, host: str | None) -> None:
-        self._update_task_history(Task.of(self._machine, record), status, host=host)
-
-    def _effect_metric(self, event: str, record: TaskRecord) -> None:
-        task = Task.of(self._machine, record)
-        collector = self._metrics_collector
-        try:
-            if event == "disabled":
-                collector.handle_task_disabled(task, self._config)
-            else:
-                getattr(collector, f"handle_task_{event}")(task)
-        except Exception:
-            logger.warning("Error in metrics collector for task %r", record.id, exc_info=True)
-
-    def _effect_disable_mail(self, record: TaskRecord) -> None:
-        from luigi_clone._postman import post_error_email
-
-        policy = record.policy
-        post_error_email(
-            f"Luigi Scheduler: DISABLED {record.id} due to excessive failures",
-            f"{record.id} failed {policy.retry_count} times in the last {policy.disable_window} seconds, "
-            f"so it is being disabled for {self._config.disable_persist} seconds",
-        )
-
-    def _effect_batch_failure(
-        self, record: TaskRecord, expl: Any, owners: Iterable[str] | None, batched: tuple[str, ...]
-    ) -> None:
-        if self._email_batcher is not None:
-            self._email_batcher.add_failure(
-                views.pretty_id(record),
-                record.family,
-                _without(record.params, batched),
-                _text_of(expl),
-                owners,
-            )
-
-    def _effect_batch_disable(
-        self, record: TaskRecord, owners: Iterable[str] | None, batched: tuple[str, ...]
-    ) -> None:
-        if self._email_batcher is not None:
-            self._email_batcher.add_disable(
-                views.pretty_id(record), record.family, _without(record.params, batched), owners
-            )
-
     # ---- registration and work
 
     @rpc_method()
@@ -510,7 +459,7 @@ class Scheduler:
         if self._email_batcher is None:
             return
         batcher = self._machine.batcher(kwargs["worker"], family)
-        unbatched = _without(params, batcher.batched_args or ())
+        unbatched = without(params, batcher.batched_args or ())
         self._email_batcher.add_scheduling_fail(task_name, family, unbatched, expl, owners)
 
     @rpc_method()
@@ -521,234 +470,6 @@ class Scheduler:
             self._run_effects()
         if self._email_batcher is not None:
             self._email_batcher.update()
-
-    # ---- operator actions
-
-    @rpc_method()
-    def forgive_failures(self, task_id: str | None = None) -> dict[str, Any]:
-        """Make a FAILED task PENDING at once."""
-        status = self._machine.forgive_failures(self._clock(), task_id)
-        self._run_effects()
-        return {"task_id": task_id, "status": status}
-
-    @rpc_method()
-    def mark_as_done(self, task_id: str | None = None) -> dict[str, Any]:
-        """Take a RUNNING, FAILED or DISABLED task for DONE."""
-        status = self._machine.mark_as_done(self._clock(), task_id)
-        self._run_effects()
-        return {"task_id": task_id, "status": status}
-
-    @rpc_method()
-    def re_enable_task(self, task_id: str) -> dict[str, Any]:
-        """Take back an automatic disable; return the task, or nothing if it was not disabled so."""
-        record = self._machine.re_enable_task(self._clock(), task_id)
-        self._run_effects()
-        return {} if record is None else views.serialize(self._machine, record, sorted(record.deps))
-
-    @rpc_method()
-    def disable_worker(self, worker: str) -> None:
-        """Give a worker no work any more."""
-        self._machine.disable_worker(self._clock(), worker)
-
-    @rpc_method()
-    def set_worker_processes(self, worker: str, n: int) -> None:
-        """Ask a worker to run ``n`` tasks at once."""
-        self._machine.send_message(worker, "set_worker_processes", {"n": n})
-
-    @rpc_method()
-    def send_scheduler_message(self, worker: str, task: str, content: Any) -> dict[str, Any]:
-        """Send a message to a task that runs on ``worker``; return the id to ask for the answer by."""
-        if not self._config.send_messages:
-            return {"message_id": None}
-        import uuid
-
-        message_id = str(uuid.uuid4())
-        message = {"task_id": task, "message_id": message_id, "content": content}
-        self._machine.send_message(worker, "dispatch_scheduler_message", message)
-        return {"message_id": message_id}
-
-    @rpc_method()
-    def add_scheduler_message_response(self, task_id: str, message_id: str, response: Any) -> None:
-        """Store a task's answer to a message."""
-        self._machine.add_response(task_id, message_id, response)
-
-    @rpc_method()
-    def get_scheduler_message_response(self, task_id: str, message_id: str) -> dict[str, Any]:
-        """Take a task's answer to a message."""
-        return {"response": self._machine.take_response(task_id, message_id)}
-
-    @rpc_method()
-    def pause(self) -> None:
-        """Give out no work until :meth:`unpause`."""
-        if self._config.pause_enabled:
-            self._machine.set_paused(True)
-
-    @rpc_method()
-    def unpause(self) -> None:
-        """Give out work again."""
-        if self._config.pause_enabled:
-            self._machine.set_paused(False)
-
-    @rpc_method()
-    def is_paused(self) -> dict[str, bool]:
-        """Tell whether work is given out."""
-        return {"paused": self._machine.paused}
-
-    @rpc_method()
-    def is_pause_enabled(self) -> dict[str, bool]:
-        """Tell whether the scheduler can be paused."""
-        return {"enabled": self._config.pause_enabled}
-
-    @rpc_method()
-    def update_resources(self, **resources: Any) -> None:
-        """Change how much there is of some resources. Raises ValueError for an amount that is no number."""
-        self._machine.update_resources(resources)
-
-    @rpc_method()
-    def update_resource(self, resource: str, amount: int) -> bool:
-        """Change how much there is of a resource; return false unless that is an int of zero or more."""
-        if not isinstance(amount, int) or amount < 0:
-            return False
-        self._machine.update_resources({resource: amount})
-        return True
-
-    # ---- what a running task tells
-
-    @rpc_method()
-    def set_task_status_message(self, task_id: str, status_message: str) -> None:
-        """Store what a task says of itself."""
-        self._machine.tell_progress(task_id, "status_message", status_message)
-
-    @rpc_method()
-    def get_task_status_message(self, task_id: str) -> dict[str, Any]:
-        """Return what a task says of itself."""
-        record = self._machine.tasks.get(task_id)
-        message = "" if record is None else record.more.status_message
-        return {"taskId": task_id, "statusMessage": message}
-
-    @rpc_method()
-    def set_task_progress_percentage(self, task_id: str, progress_percentage: float) -> None:
-        """Store how far a task has come."""
-        self._machine.tell_progress(task_id, "progress_percentage", progress_percentage)
-
-    @rpc_method()
-    def get_task_progress_percentage(self, task_id: str) -> dict[str, Any]:
-        """Return how far a task has come."""
-        record = self._machine.tasks.get(task_id)
-        progress = None if record is None else record.more.progress_percentage
-        return {"taskId": task_id, "progressPercentage": progress}
-
-    @rpc_method()
-    def decrease_running_task_resources(self, task_id: str, decrease_resources: Mapping[str, Any]) -> None:
-        """Let a running task give back a part of its resources."""
-        self._machine.decrease_running_task_resources(task_id, decrease_resources)
-
-    @rpc_method()
-    def get_running_task_resources(self, task_id: str) -> dict[str, Any]:
-        """Return the resources that the current or last run of a task holds, None if it never ran."""
-        record = self._machine.tasks.get(task_id)
-        held = None if record is None or record.held is None else dict(record.held)
-        return {"taskId": task_id, "resources": held}
-
-    @rpc_method()
-    def report_task_statistics(self, task_id: str, statistics: Any) -> None:
-        """Hand statistics of a task to the metrics collector."""
-        record = self._machine.tasks.get(task_id)
-        if record is not None:
-            self._metrics_collector.handle_task_statistics(Task.of(self._machine, record), statistics)
-
-    @rpc_method()
-    def update_metrics_task_started(self, task: Task) -> None:
-        """Tell the metrics collector that a task begins to run."""
-        self._metrics_collector.handle_task_started(task)
-
-    # ---- views
-
-    @rpc_method()
-    def task_list(
-        self,
-        status: str = "",
-        upstream_status: str = "",
-        limit: bool = True,
-        search: str | None = None,
-        max_shown_tasks: int | None = None,
-        **kwargs: Any,
-    ) -> dict[str, Any]:
-        """Return the tasks of a status by id, or only their number if they are more than the limit."""
-        return views.task_list(
-            self._machine,
-            self._upstream,
-            self.prune,
-            status,
-            upstream_status,
-            limit,
-            search,
-            max_shown_tasks,
-        )
-
-    @rpc_method()
-    def task_search(self, task_str: str, **kwargs: Any) -> dict[str, Any]:
-        """Return the tasks whose id contains a text, by status."""
-        self.prune()
-        return views.task_search(self._machine, task_str)
-
-    @rpc_method()
-    def dep_graph(self, task_id: str, include_done: bool = True, **kwargs: Any) -> dict[str, Any]:
-        """Return a task and all that it depends on."""
-        self.prune()
-        return views.dep_graph(self._machine, task_id, include_done)
-
-    @rpc_method()
-    def inverse_dep_graph(self, task_id: str, include_done: bool = True, **kwargs: Any) -> dict[str, Any]:
-        """Return a task and all that depend on it."""
-        self.prune()
-        return views.inverse_dep_graph(self._machine, task_id, include_done)
-
-    @rpc_method()
-    def graph(self, **kwargs: Any) -> dict[str, Any]:
-        """Return all tasks with their dependencies."""
-        self.prune()
-        return views.graph(self._machine)
-
-    @rpc_method()
-    def fetch_error(self, task_id: str, **kwargs: Any) -> dict[str, Any]:
-        """Return what was said about the last end of a task."""
-        return views.fetch_error(self._machine, task_id)
-
-    @rpc_method()
-    def worker_list(self, include_running: bool = True, **kwargs: Any) -> list[dict[str, Any]]:
-        """Return the workers, the newest first."""
-        self.prune()
-        return views.worker_list(self._machine, include_running)
-
-    @rpc_method()
-    def resource_list(self) -> list[dict[str, Any]]:
-        """Return the configured resources and the tasks that use them."""
-        self.prune()
-        return views.resource_list(self._machine)
-
-    def explain_task(self, task_id: str) -> dict[str, Any]:
-        """Return the first cause why a task runs or does not: a code, a text, the ids involved.
-
-        It finds, among others, a dependency that no worker ever described, and tasks in a cycle.
-        """
-        from luigi_clone._scheduling.explain import explain
-
-        cause = explain(self._machine, task_id)
-        return {"task_id": task_id, "code": cause.code, "text": cause.text, "ids": list(cause.ids)}
-
-    def resources(self) -> dict[str, dict[str, Any]]:
-        """Return resource → how much there is and how much is used."""
-        used = self._machine.used_resources()
-        return {
-            name: {"total": total, "used": used.get(name, 0)}
-            for name, total in self._machine.index.limits.items()
-        }
-
-    @rpc_method()
-    def has_task_history(self) -> bool:
-        """Tell whether the history of tasks is kept."""
-        return bool(self._config.record_task_history)
 
 
 class _Options:
@@ -767,21 +488,6 @@ def _live_options(config: Any) -> Any:
 
 def _replaced(instance: Scheduler, name: str) -> bool:
     return getattr(type(instance), name) is not getattr(Scheduler, name)
-
-
-def _without(params: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    left_out = set(names)
-    return {name: value for name, value in (params or {}).items() if name not in left_out}
-
-
-def _text_of(expl: Any) -> Any:
-    """Return the text in a JSON explanation, the explanation itself if it is no JSON."""
-    if expl is None:
-        return None
-    try:
-        return json.loads(expl)
-    except (TypeError, ValueError):
-        return expl
 
 
 def _post(subject: str, send: Callable[[], object]) -> bool:

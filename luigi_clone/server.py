@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import signal
 import threading
@@ -20,12 +19,15 @@ import tornado.ioloop
 import tornado.netutil
 import tornado.web
 
-from luigi_clone._wire.methods import RPC_METHODS
+from luigi_clone._web.api import RPCHandler
+from luigi_clone._web.entrance import MetricsHandler, RootPathHandler
 
 if TYPE_CHECKING:
     import socket
 
     from luigi_clone.scheduler import Scheduler
+
+__all__ = ["MetricsHandler", "RPCHandler", "RootPathHandler", "app", "run", "stop"]
 
 logger = logging.getLogger("luigi.server")
 
@@ -33,64 +35,6 @@ _LOOPBACK = ("127.0.0.1", "::1")
 _PRUNE_EVERY = 60_000
 """Milliseconds between two looks at what is due: silent workers, retries, ends of disables."""
 _END_SIGNALS = ("SIGINT", "SIGTERM", "SIGQUIT")
-
-
-class RPCHandler(tornado.web.RequestHandler):
-    """Answers ``/api/<call>``: a JSON object of keyword arguments in the field ``data``, by GET or POST.
-
-    The answer is ``{"response": …}``; 404 for a call that there is not, 500 for arguments that it does not
-    take. The cause of an error is only in the server's log.
-    """
-
-    def initialize(self, scheduler: Scheduler) -> None:
-        """Take what the application hands to each request."""
-        self._scheduler = scheduler
-
-    def options(self, method: str) -> None:
-        """Answer the question of a browser whether it may call from another site: without any permission."""
-        self.set_status(204)
-
-    def get(self, method: str) -> None:
-        """Make the call."""
-        if method not in RPC_METHODS:
-            raise tornado.web.HTTPError(404)
-        call = getattr(self._scheduler, method, None)
-        if call is None:
-            raise tornado.web.HTTPError(404)  # an extension's call, of another scheduler class
-        # with the field in both places, the body's counts
-        arguments = json.loads(self.get_argument("data", default="{}"))
-        self.write({"response": call(**arguments)})
-
-    post = get
-
-
-class RootPathHandler(tornado.web.RequestHandler):
-    """Leads from ``/`` to the page; answers HEAD for health checks."""
-
-    def get(self) -> None:
-        """Redirect, relatively so that it works behind a path prefix."""
-        self.redirect("static/visualiser/index.html")
-
-    def head(self) -> None:
-        """Tell that the process is alive."""
-        self.set_status(204)
-
-
-class MetricsHandler(tornado.web.RequestHandler):
-    """Answers ``/metrics`` with what the scheduler's metrics collector has."""
-
-    def initialize(self, scheduler: Scheduler) -> None:
-        """Take what the application hands to each request."""
-        self._scheduler = scheduler
-
-    def get(self) -> None:
-        """Write the collector's text; 404 when none is configured."""
-        collector = self._scheduler._metrics_collector
-        text = collector.generate_latest()
-        if not text:
-            raise tornado.web.HTTPError(404)
-        collector.configure_http_handler(self)
-        self.write(text)
 
 
 def app(scheduler: Scheduler) -> tornado.web.Application:

@@ -1,0 +1,1 @@
+"""Durable state: facts are appended, and read again when the scheduler starts."""

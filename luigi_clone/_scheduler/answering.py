@@ -1,0 +1,33 @@
+"""Calls that come from outside this process: by name, with arguments that nobody has checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from luigi_clone._scheduler.parts import SchedulerParts
+from luigi_clone._wire.methods import RPC_METHODS
+from luigi_clone._wire.tickets import RefusedError, Reply, Ticket
+
+_STOCK = Ticket()
+
+
+class Answering(SchedulerParts):
+    """The part of the scheduler that a server talks to."""
+
+    def answer(self, name: str, arguments: Mapping[str, Any], ticket: Ticket = _STOCK) -> Reply:
+        """Make the call ``name`` and return its reply; raise :class:`RefusedError` if it is not made."""
+        call = getattr(self, name, None) if name in RPC_METHODS else None
+        if call is None:
+            raise RefusedError(404, f"there is no call {name!r}")
+        return Reply(call(**arguments))
+
+    def hold(self) -> None:
+        """Let changes wait for :meth:`commit`, from now on: the server answers a turn's calls together."""
+
+    def commit(self) -> None:
+        """Make all changes durable, then do what follows from them outside.
+
+        Raises :class:`~luigi_clone._journal.base.JournalError` when they could not be stored; the process has
+        to end then without having acknowledged any of them.
+        """

@@ -1,0 +1,87 @@
+"""What the scheduler does outside when the state machine has decided: log lines, history, metrics, mails."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from luigi_clone._scheduler.parts import SchedulerParts
+from luigi_clone._scheduling import views
+from luigi_clone._scheduling.facade import Task
+from luigi_clone._scheduling.model import TaskRecord
+
+logger = logging.getLogger("luigi.scheduler")
+
+
+class Effects(SchedulerParts):
+    """The part of the scheduler that touches the world."""
+
+    def _run_effects(self) -> None:
+        """Do outside what the machine has decided."""
+        effects, self._machine.effects = self._machine.effects, []
+        for kind, *fields in effects:
+            getattr(self, f"_effect_{kind}")(*fields)
+
+    def _effect_log(self, message: str, arguments: tuple[Any, ...]) -> None:
+        logger.info(message, *arguments)
+
+    def _effect_history(self, record: TaskRecord, status: str, host: str | None) -> None:
+        self._update_task_history(Task.of(self._machine, record), status, host=host)
+
+    def _effect_metric(self, event: str, record: TaskRecord) -> None:
+        task = Task.of(self._machine, record)
+        collector = self._metrics_collector
+        try:
+            if event == "disabled":
+                collector.handle_task_disabled(task, self._config)
+            else:
+                getattr(collector, f"handle_task_{event}")(task)
+        except Exception:
+            logger.warning("Error in metrics collector for task %r", record.id, exc_info=True)
+
+    def _effect_disable_mail(self, record: TaskRecord) -> None:
+        from luigi_clone._postman import post_error_email
+
+        policy = record.policy
+        post_error_email(
+            f"Luigi Scheduler: DISABLED {record.id} due to excessive failures",
+            f"{record.id} failed {policy.retry_count} times in the last {policy.disable_window} seconds, "
+            f"so it is being disabled for {self._config.disable_persist} seconds",
+        )
+
+    def _effect_batch_failure(
+        self, record: TaskRecord, expl: Any, owners: Iterable[str] | None, batched: tuple[str, ...]
+    ) -> None:
+        if self._email_batcher is not None:
+            self._email_batcher.add_failure(
+                views.pretty_id(record),
+                record.family,
+                without(record.params, batched),
+                text_of(expl),
+                owners,
+            )
+
+    def _effect_batch_disable(
+        self, record: TaskRecord, owners: Iterable[str] | None, batched: tuple[str, ...]
+    ) -> None:
+        if self._email_batcher is not None:
+            self._email_batcher.add_disable(
+                views.pretty_id(record), record.family, without(record.params, batched), owners
+            )
+
+
+def without(params: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    left_out = set(names)
+    return {name: value for name, value in (params or {}).items() if name not in left_out}
+
+
+def text_of(expl: Any) -> Any:
+    """Return the text in a JSON explanation, the explanation itself if it is no JSON."""
+    if expl is None:
+        return None
+    try:
+        return json.loads(expl)
+    except (TypeError, ValueError):
+        return expl

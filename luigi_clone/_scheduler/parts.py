@@ -1,0 +1,34 @@
+"""What the parts of the scheduler share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from luigi_clone import metrics
+    from luigi_clone._scheduling.facade import Task
+    from luigi_clone._scheduling.machine import Machine
+    from luigi_clone._scheduling.views import Upstream
+    from luigi_clone.batch_notifier import BatchNotifier
+
+
+class SchedulerParts:
+    """The attributes that the parts work on; the scheduler itself makes them."""
+
+    _config: Any
+    _clock: Callable[[], float]
+    _machine: Machine
+    _upstream: Upstream
+    _email_batcher: BatchNotifier | None
+    _metrics_collector: metrics.MetricsCollector
+
+    def prune(self) -> None:
+        """Do what is due."""
+        raise NotImplementedError
+
+    def _run_effects(self) -> None:
+        raise NotImplementedError
+
+    def _update_task_history(self, task: Task, status: str, host: str | None = None) -> None:
+        raise NotImplementedError

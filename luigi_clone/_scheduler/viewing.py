@@ -1,0 +1,99 @@
+"""The calls that read the scheduler's state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from luigi_clone._scheduler.parts import SchedulerParts
+from luigi_clone._scheduling import views
+from luigi_clone._wire.methods import rpc_method
+
+
+class ViewCalls(SchedulerParts):
+    """What pages and tools ask; nothing is changed, except that what is due is done first."""
+
+    @rpc_method()
+    def task_list(
+        self,
+        status: str = "",
+        upstream_status: str = "",
+        limit: bool = True,
+        search: str | None = None,
+        max_shown_tasks: int | None = None,
+        **kwargs: Any,
+    ) -> dict[str, Any]:
+        """Return the tasks of a status by id, or only their number if they are more than the limit."""
+        return views.task_list(
+            self._machine,
+            self._upstream,
+            self.prune,
+            status,
+            upstream_status,
+            limit,
+            search,
+            max_shown_tasks,
+        )
+
+    @rpc_method()
+    def task_search(self, task_str: str, **kwargs: Any) -> dict[str, Any]:
+        """Return the tasks whose id contains a text, by status."""
+        self.prune()
+        return views.task_search(self._machine, task_str)
+
+    @rpc_method()
+    def dep_graph(self, task_id: str, include_done: bool = True, **kwargs: Any) -> dict[str, Any]:
+        """Return a task and all that it depends on."""
+        self.prune()
+        return views.dep_graph(self._machine, task_id, include_done)
+
+    @rpc_method()
+    def inverse_dep_graph(self, task_id: str, include_done: bool = True, **kwargs: Any) -> dict[str, Any]:
+        """Return a task and all that depend on it."""
+        self.prune()
+        return views.inverse_dep_graph(self._machine, task_id, include_done)
+
+    @rpc_method()
+    def graph(self, **kwargs: Any) -> dict[str, Any]:
+        """Return all tasks with their dependencies."""
+        self.prune()
+        return views.graph(self._machine)
+
+    @rpc_method()
+    def fetch_error(self, task_id: str, **kwargs: Any) -> dict[str, Any]:
+        """Return what was said about the last end of a task."""
+        return views.fetch_error(self._machine, task_id)
+
+    @rpc_method()
+    def worker_list(self, include_running: bool = True, **kwargs: Any) -> list[dict[str, Any]]:
+        """Return the workers, the newest first."""
+        self.prune()
+        return views.worker_list(self._machine, include_running)
+
+    @rpc_method()
+    def resource_list(self) -> list[dict[str, Any]]:
+        """Return the configured resources and the tasks that use them."""
+        self.prune()
+        return views.resource_list(self._machine)
+
+    def explain_task(self, task_id: str) -> dict[str, Any]:
+        """Return the first cause why a task runs or does not: a code, a text, the ids involved.
+
+        It finds, among others, a dependency that no worker ever described, and tasks in a cycle.
+        """
+        from luigi_clone._scheduling.explain import explain
+
+        cause = explain(self._machine, task_id)
+        return {"task_id": task_id, "code": cause.code, "text": cause.text, "ids": list(cause.ids)}
+
+    def resources(self) -> dict[str, dict[str, Any]]:
+        """Return resource → how much there is and how much is used."""
+        used = self._machine.used_resources()
+        return {
+            name: {"total": total, "used": used.get(name, 0)}
+            for name, total in self._machine.index.limits.items()
+        }
+
+    @rpc_method()
+    def has_task_history(self) -> bool:
+        """Tell whether the history of tasks is kept."""
+        return bool(self._config.record_task_history)

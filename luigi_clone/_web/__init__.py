@@ -1,0 +1,1 @@
+"""What the central scheduler's server answers over HTTP."""
