@@ -27,6 +27,10 @@ class SchedulerParts:
         """Do what is due."""
         raise NotImplementedError
 
+    def in_steps(self, name: str) -> Callable[..., Any] | None:
+        """Return what makes the answer of the call ``name`` row by row; None if that is not for this call."""
+        raise NotImplementedError
+
     def _run_effects(self) -> None:
         raise NotImplementedError
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Any
 
 from luigi_clone._scheduling.machine import Machine
@@ -23,6 +23,30 @@ TASK_FAMILY_RE = re.compile(r"([^(_]+)[(_]")
 """The family at the start of a task id."""
 
 Serialized = dict[str, Any]
+
+Row = tuple[str | None, str, Serialized]
+"""Where the row stands in the answer: in which part of it (None: at its top), under which id; and the row."""
+Steps = Generator[Row | None, None, dict[str, Any] | None]
+"""A large answer made row by row, so that others can have their turn meanwhile; each row is as of when it is
+made. None stands for a while without a row. What is returned, if anything, is the answer instead."""
+
+_A_WHILE = 256
+"""So many tasks are looked at between two steps."""
+
+
+def whole(steps: Steps) -> dict[str, Any]:
+    """Make an answer at once."""
+    instead: list[dict[str, Any] | None] = []
+
+    def made() -> Generator[Row | None, None, None]:
+        instead.append((yield from steps))
+
+    answer: dict[str, Any] = {}
+    for row in made():
+        if row is not None:
+            part, task_id, shown = row
+            (answer if part is None else answer.setdefault(part, {}))[task_id] = shown
+    return answer if instead[0] is None else instead[0]
 
 
 def public_params(task: TaskRecord) -> dict[str, Any]:
@@ -89,13 +113,13 @@ def _serialize_unknown(task_id: str) -> Serialized:
 # ---- graphs
 
 
-def dep_graph(machine: Machine, task_id: str, include_done: bool = True) -> dict[str, Serialized]:
-    """Return the task and all that it depends on."""
+def dep_graph(machine: Machine, task_id: str, include_done: bool = True) -> Steps:
+    """Show the task and all that it depends on."""
     return _graph_from(machine, task_id, include_done, lambda task: task.deps)
 
 
-def inverse_dep_graph(machine: Machine, task_id: str, include_done: bool = True) -> dict[str, Serialized]:
-    """Return the task and all that depend on it; ``deps`` are the dependents then."""
+def inverse_dep_graph(machine: Machine, task_id: str, include_done: bool = True) -> Steps:
+    """Show the task and all that depend on it; ``deps`` are the dependents then."""
 
     def dependents(task: TaskRecord) -> Iterable[str]:
         return (other.id for other in machine.dependents_of(task.id))
@@ -103,22 +127,23 @@ def inverse_dep_graph(machine: Machine, task_id: str, include_done: bool = True)
     return _graph_from(machine, task_id, include_done, dependents)
 
 
-def graph(machine: Machine) -> dict[str, Serialized]:
-    """Return all tasks with their dependencies."""
-    shown: dict[str, Serialized] = {}
+def graph(machine: Machine) -> Steps:
+    """Show all tasks with their dependencies."""
     seen: set[str] = set()
-    for task_id in list(machine.tasks):
+    for number, task_id in enumerate(list(machine.tasks)):
         if task_id not in seen:
-            shown.update(_walk(machine, task_id, seen, True, lambda task: task.deps))
-    return shown
+            yield from _walk(machine, task_id, seen, True, lambda task: task.deps)
+        elif not number % _A_WHILE:
+            yield None
+    return None
 
 
 def _graph_from(
     machine: Machine, task_id: str, include_done: bool, neighbours: Callable[[TaskRecord], Iterable[str]]
-) -> dict[str, Serialized]:
-    if task_id not in machine.tasks:
-        return {}
-    return _walk(machine, task_id, set(), include_done, neighbours)
+) -> Steps:
+    if task_id in machine.tasks:
+        yield from _walk(machine, task_id, set(), include_done, neighbours)
+    return None
 
 
 def _walk(
@@ -127,29 +152,30 @@ def _walk(
     seen: set[str],
     include_done: bool,
     neighbours: Callable[[TaskRecord], Iterable[str]],
-) -> dict[str, Serialized]:
-    """Return what is reached from ``root``, nearest first, up to the configured number of tasks."""
-    shown: dict[str, Serialized] = {}
+) -> Generator[Row, None, None]:
+    """Show what is reached from ``root``, nearest first, up to the configured number of tasks."""
     queue = deque([root])
     seen.add(root)
     tasks, limit = machine.tasks, machine.settings.max_graph_nodes
+    count = 0
     while queue:
         task_id = queue.popleft()
         task = tasks.get(task_id)
         if task is None or not task.family:
-            shown[task_id] = _serialize_unknown(task_id)
+            shown = _serialize_unknown(task_id)
         else:
             deps = [dep for dep in sorted(neighbours(task)) if include_done or not _is_done(tasks, dep)]
-            shown[task_id] = serialize(machine, task, deps)
+            shown = serialize(machine, task, deps)
             for dep in deps:
                 if dep not in seen:
                     seen.add(dep)
                     queue.append(dep)
         if task_id != root:
-            del shown[task_id]["display_name"]
-        if len(shown) >= limit:
+            del shown["display_name"]
+        yield None, task_id, shown
+        count += 1
+        if count >= limit:
             break
-    return shown
 
 
 def _is_done(tasks: Mapping[str, TaskRecord], task_id: str) -> bool:
@@ -209,8 +235,8 @@ def task_list(
     limit: bool,
     search: str | None,
     max_shown_tasks: int | None,
-) -> dict[str, Any]:
-    """Return the tasks of a status (of all, if it is empty) that match, or how many they are if too many."""
+) -> Steps:
+    """Show the tasks of a status (of all, if it is empty) that match, or how many they are if too many."""
     most = max_shown_tasks or machine.settings.max_shown_tasks
     if not search:
         count = len(machine.by_status.get(status, ())) if status else len(machine.tasks)
@@ -219,27 +245,42 @@ def task_list(
     prune()
     tasks = machine.by_status.get(status, {}) if status else machine.tasks
     terms = search.lower().split() if search else []
-    shown: dict[str, Any] = {}
-    for task in tasks.values():
-        if task.status is PENDING and upstream_status and upstream.of(task.id) != upstream_status:
-            continue
-        if terms:
-            name = pretty_id(task).lower()
-            if not all(term in name for term in terms):
+    found = list(tasks.values())
+    if upstream_status or terms:
+        matching = []
+        for number, task in enumerate(found):
+            if not number % _A_WHILE:
+                yield None
+            if task.status is PENDING and upstream_status and upstream.of(task.id) != upstream_status:
                 continue
-        shown[task.id] = task
-    if limit and len(shown) > most:
-        return {"num_tasks": len(shown)}
-    return {task_id: serialize(machine, task) for task_id, task in shown.items()}
+            if terms:
+                name = pretty_id(task).lower()
+                if not all(term in name for term in terms):
+                    continue
+            matching.append(task)
+        found = matching
+    if limit and len(found) > most:
+        return {"num_tasks": len(found)}
+    for task in found:
+        # meanwhile it may have been dropped, or have come to another status
+        if task.id in tasks:
+            yield None, task.id, serialize(machine, task)
+    return None
 
 
-def task_search(machine: Machine, text: str) -> dict[str, dict[str, Serialized]]:
-    """Return the tasks whose id contains ``text``, by status."""
-    found: dict[str, dict[str, Serialized]] = {}
-    for task in machine.tasks.values():
+def task_search(machine: Machine, text: str) -> Steps:
+    """Show the tasks whose id contains ``text``, by status."""
+    found: dict[str, list[TaskRecord]] = {}
+    for number, task in enumerate(list(machine.tasks.values())):
+        if not number % _A_WHILE:
+            yield None
         if text in task.id:
-            found.setdefault(task.status, {})[task.id] = serialize(machine, task)
-    return found
+            found.setdefault(task.status, []).append(task)
+    for status, tasks in found.items():
+        for task in tasks:
+            if task.status == status:
+                yield status, task.id, serialize(machine, task)
+    return None
 
 
 def worker_list(machine: Machine, include_running: bool) -> list[dict[str, Any]]:

@@ -221,7 +221,7 @@ class Rules(RuleBasedStateMachine):
     def teardown(self):
         if not hasattr(self, "machine"):
             return
-        json.dumps([views.graph(self.machine), views.worker_list(self.machine, True)])
+        json.dumps([views.whole(views.graph(self.machine)), views.worker_list(self.machine, True)])
         again = machines.machine({"r": 2, "f": 1}, **self.options)
         facts = self.machine.facts
         replay(again, facts)
