@@ -1,0 +1,33 @@
+"""Security headers of answers, made once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+HeaderList = tuple[tuple[str, str], ...]
+
+_ALWAYS = (("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "same-origin"))
+
+API: HeaderList = (
+    *_ALWAYS,
+    ("Cache-Control", "no-store"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("X-Frame-Options", "DENY"),
+)
+"""Answers to programs: nothing in them is ever to be run, shown in a frame or kept."""
+
+_PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors "
+)
+
+
+def page_headers(frame_ancestors: Iterable[str]) -> HeaderList:
+    """Return the headers of pages: scripts and styles are files of ours, none stands in a page.
+
+    ``frame_ancestors`` are sites that may show them in a frame.
+    """
+    sites = " ".join(frame_ancestors)
+    headers = (*_ALWAYS, ("Content-Security-Policy", f"{_PAGE_POLICY}'self' {sites}".rstrip()))
+    # the older header cannot name other sites
+    return headers if sites else (*headers, ("X-Frame-Options", "SAMEORIGIN"))
