@@ -1,7 +1,6 @@
-"""The central scheduler's process: the calls of workers and tools over HTTP.
+"""The central scheduler's process: the calls of workers and tools over HTTP, the page, its beginning and end.
 
-It listens on the loopback addresses unless an address is given. The web page, the pages of the task history
-and a state that outlives the process are not there yet.
+It listens on the loopback addresses unless an address is given.
 """
 
 from __future__ import annotations
@@ -11,7 +10,8 @@ import contextlib
 import logging
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tornado.httpserver
@@ -19,8 +19,13 @@ import tornado.ioloop
 import tornado.netutil
 import tornado.web
 
-from luigi_clone._web.api import RPCHandler
+from luigi_clone._journal.base import JournalError
+from luigi_clone._web.access import ALL, CALLS, ERRORS, AccessLog
+from luigi_clone._web.api import Api, RPCHandler
 from luigi_clone._web.entrance import MetricsHandler, RootPathHandler
+from luigi_clone._web.gate import Gate
+from luigi_clone._web.turns import Direct, Turns
+from luigi_clone.configuration import get_config
 
 if TYPE_CHECKING:
     import socket
@@ -32,21 +37,31 @@ __all__ = ["MetricsHandler", "RPCHandler", "RootPathHandler", "app", "run", "sto
 logger = logging.getLogger("luigi.server")
 
 _LOOPBACK = ("127.0.0.1", "::1")
+_STATIC = Path(__file__).with_name("static")
 _PRUNE_EVERY = 60_000
 """Milliseconds between two looks at what is due: silent workers, retries, ends of disables."""
-_END_SIGNALS = ("SIGINT", "SIGTERM", "SIGQUIT")
+_PATIENCE = 0.5
+"""Seconds that connections get to end when the process ends."""
+_END_SIGNALS = ("SIGINT", "SIGTERM", "SIGQUIT", "SIGBREAK")
 
 
 def app(scheduler: Scheduler) -> tornado.web.Application:
-    """Return the web application around ``scheduler``."""
-    shared = {"scheduler": scheduler}
+    """Return the web application around ``scheduler``, for a server of one's own."""
+    maker = Direct(scheduler)
+    return _application(maker, Api(maker), AccessLog())
+
+
+def _application(maker: Direct, api: Api, log: AccessLog) -> tornado.web.Application:
+    shared = {"scheduler": maker.scheduler}
     return tornado.web.Application(
         [
-            (r"/", RootPathHandler),
-            (r"/api/(.*)", RPCHandler, shared),
+            (r"/", RootPathHandler, {"maker": maker}),
+            (r"/api/(.*)", RPCHandler, {**shared, "api": api}),
+            (r"/static/(.*)", tornado.web.StaticFileHandler, {"path": str(_STATIC)}),
             (r"/metrics", MetricsHandler, shared),
         ],
         compress_response=True,
+        log_function=log.note_handler,
     )
 
 
@@ -64,12 +79,26 @@ def _init_api(
 
 
 def _listen(
-    scheduler: Scheduler, api_port: int | None, address: str | None, unix_socket: str | None
+    scheduler: Scheduler,
+    api_port: int | None,
+    address: str | None,
+    unix_socket: str | None,
+    maker: Direct | None = None,
 ) -> tuple[tornado.httpserver.HTTPServer, list[Any]]:
+    maker = maker or Direct(scheduler)
+    log = _access_log()
     sockets = _sockets(api_port or 0, address, unix_socket)
-    http = tornado.httpserver.HTTPServer(app(scheduler))
+    api = Api(maker)
+    http = tornado.httpserver.HTTPServer(Gate(_application(maker, api, log), api, log))
     http.add_sockets(sockets)
     return http, [bound.getsockname() for bound in sockets]
+
+
+def _access_log() -> AccessLog:
+    which = get_config().get("luigid", "access_log", CALLS)
+    if which not in (CALLS, ALL, ERRORS):
+        raise ValueError(f"[luigid] access_log has to be {CALLS}, {ALL} or {ERRORS}, not {which!r}")
+    return AccessLog(which)
 
 
 def _sockets(port: int, address: str | None, unix_socket: str | None) -> list[socket.socket]:
@@ -98,7 +127,7 @@ class _Running:
         self._ends: list[Callable[[], None]] = []
 
     @contextlib.contextmanager
-    def until_stopped(self, loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> Any:
+    def until_stopped(self, loop: asyncio.AbstractEventLoop, ended: asyncio.Event) -> Iterator[None]:
         def end() -> None:
             loop.call_soon_threadsafe(ended.set)
 
@@ -127,7 +156,8 @@ def run(
 ) -> None:
     """Serve until SIGINT, SIGTERM, SIGQUIT or :func:`stop`; then save the state and return.
 
-    Raises OSError when the address cannot be had.
+    Raises OSError when the address cannot be had, and JournalError when the state could not be read, or could
+    not be stored any more: then nothing is saved at the end, since what is stored is what was acknowledged.
     """
     if scheduler is None:
         from luigi_clone.scheduler import Scheduler
@@ -139,21 +169,38 @@ def run(
 
 async def _serve(scheduler: Scheduler, api_port: int, address: str | None, unix_socket: str | None) -> None:
     ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    http, _ = _listen(scheduler, api_port, address, unix_socket)
-    prune = tornado.ioloop.PeriodicCallback(scheduler.prune, _PRUNE_EVERY)
+    losses: list[JournalError] = []
+
+    def lose(error: JournalError) -> None:
+        losses.append(error)
+        ended.set()
+
+    turns = Turns(scheduler, lose)
+    http, _ = _listen(scheduler, api_port, address, unix_socket, turns)
+    prune = tornado.ioloop.PeriodicCallback(turns.prune, _PRUNE_EVERY)
     prune.start()
-    if threading.current_thread() is threading.main_thread():
-        for name in _END_SIGNALS:
-            loop.add_signal_handler(getattr(signal, name), ended.set)
+    _end_by_signals(ended)
     logger.info("Scheduler starting up")
-    with _RUNNING.until_stopped(loop, ended):
+    with _RUNNING.until_stopped(asyncio.get_running_loop(), ended):
         await ended.wait()
     logger.info("Scheduler instance shutting down")
     prune.stop()
     http.stop()
-    await http.close_all_connections()
+    turns.end_turn()
+    with contextlib.suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(http.close_all_connections(), _PATIENCE)
+    if losses:
+        raise losses[0]
     scheduler.dump()
+
+
+def _end_by_signals(ended: asyncio.Event) -> None:
+    if threading.current_thread() is not threading.main_thread():
+        return
+    loop = asyncio.get_running_loop()
+    for name in _END_SIGNALS:
+        if hasattr(signal, name):
+            loop.add_signal_handler(getattr(signal, name), ended.set)
 
 
 def stop() -> None:

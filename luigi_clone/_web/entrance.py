@@ -7,19 +7,24 @@ from typing import TYPE_CHECKING
 import tornado.web
 
 if TYPE_CHECKING:
+    from luigi_clone._web.turns import Direct
     from luigi_clone.scheduler import Scheduler
 
 
 class RootPathHandler(tornado.web.RequestHandler):
     """Leads from ``/`` to the page; answers HEAD for health checks."""
 
+    def initialize(self, maker: Direct | None = None) -> None:
+        """Take what the application hands to each request."""
+        self._maker = maker
+
     def get(self) -> None:
         """Redirect, relatively so that it works behind a path prefix."""
         self.redirect("static/visualiser/index.html")
 
     def head(self) -> None:
-        """Tell that the process is alive."""
-        self.set_status(204)
+        """Answer 204 while the scheduler can serve, 503 when it fails to or cannot store its state."""
+        self.set_status(204 if self._maker is None or self._maker.can_serve else 503)
 
 
 class MetricsHandler(tornado.web.RequestHandler):

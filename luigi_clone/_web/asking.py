@@ -1,0 +1,100 @@
+"""What a request asks for: the arguments of a call, and what travels beside them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from tornado.httputil import HTTPHeaders, HTTPServerRequest, parse_body_arguments
+
+from luigi_clone._wire.tickets import LEASE_HEADER, REQUEST_ID_HEADER, RefusedError, Ticket
+
+_FORM = "application/x-www-form-urlencoded"
+_ONE_FIELD = b"data="
+_LONGEST_REQUEST_ID = 200
+_STOCK = Ticket()
+
+
+def arguments_of(request: HTTPServerRequest) -> dict[str, Any]:
+    """Return the keyword arguments of a call: the JSON object in the field ``data`` of body or query.
+
+    With the field in both places the body's counts, as the last one does of several; without it there are no
+    arguments. Raises RefusedError for anything but an object.
+    """
+    field = _field_of(request)
+    return {} if field is None else _object(field, "the field 'data'")
+
+
+def batch_of(request: HTTPServerRequest) -> dict[str, Any]:
+    """Return the object that a batch is asked for by: in the field ``data``, or as a body in JSON."""
+    kind = request.headers.get("Content-Type", "")
+    if kind.partition(";")[0].strip().lower() == "application/json":
+        return _object(request.body, "the body")
+    return arguments_of(request)
+
+
+def ticket_of(headers: HTTPHeaders) -> Ticket:
+    """Return what came along with a call in headers; RefusedError if it makes no sense."""
+    request_id, lease = headers.get(REQUEST_ID_HEADER), headers.get(LEASE_HEADER)
+    if request_id is None and lease is None:
+        return _STOCK
+    if lease is not None and not (lease.isascii() and lease.isdigit()):
+        raise RefusedError(400, f"the header {LEASE_HEADER} has to be a number, not {lease[:40]!r}")
+    return ticket(request_id, None if lease is None else int(lease))
+
+
+def ticket(request_id: Any, lease: Any) -> Ticket:
+    """Return a ticket of values that nobody has checked; RefusedError if they make no sense."""
+    if request_id is None and lease is None:
+        return _STOCK
+    if request_id is not None and not (
+        isinstance(request_id, str) and 0 < len(request_id) <= _LONGEST_REQUEST_ID
+    ):
+        raise RefusedError(
+            400, f"a request id has to be a text of 1 to {_LONGEST_REQUEST_ID} characters ('client-number')"
+        )
+    if lease is not None and (not isinstance(lease, int) or isinstance(lease, bool)):
+        raise RefusedError(400, "a lease has to be a number")
+    return Ticket(request_id, lease)
+
+
+def _field_of(request: HTTPServerRequest) -> bytes | None:
+    body = request.body
+    if body:
+        kind = request.headers.get("Content-Type", "")
+        if kind.startswith(_FORM) and body.startswith(_ONE_FIELD) and b"&" not in body:
+            return unquote_to_bytes(body[len(_ONE_FIELD) :].replace(b"+", b" "))
+        values: dict[str, list[bytes]] = {}
+        try:
+            parse_body_arguments(kind, body, values, {}, request.headers)
+        except Exception as error:  # a malformed form; which exception says so depends on Tornado's version
+            raise RefusedError(400, f"the body is not a form as {kind!r} has it: {error}") from error
+        if "data" in values:
+            return values["data"][-1]
+    if not request.query:
+        return None
+    found = request.query_arguments.get("data")
+    return found[-1] if found else None
+
+
+def _object(text: bytes, where: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise RefusedError(400, f"{where} is not UTF-8: {error.reason} at byte {error.start}") from error
+    except RecursionError as error:
+        raise RefusedError(400, f"{where} is nested too deeply") from error
+    except ValueError as error:
+        raise RefusedError(400, f"{where} is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise RefusedError(400, f"{where} has to be a JSON object of arguments, not {_kind(value)}")
+    return value
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "a boolean"
+    return "a list" if isinstance(value, list) else "a text" if isinstance(value, str) else "a number"
