@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from luigi_clone import metrics, parameter
 from luigi_clone._scheduler.answering import Answering
 from luigi_clone._scheduler.effects import Effects, without
+from luigi_clone._scheduler.saving import Saving
 from luigi_clone._scheduler.steering import OperatorCalls, RunningTaskCalls
 from luigi_clone._scheduler.viewing import ViewCalls
 from luigi_clone._scheduling import views
@@ -150,7 +151,7 @@ class scheduler(Config):  # noqa: N801 - named after its section
     )
 
 
-class Scheduler(Answering, Effects, OperatorCalls, RunningTaskCalls, ViewCalls):
+class Scheduler(Answering, Saving, Effects, OperatorCalls, RunningTaskCalls, ViewCalls):
     """Assigns tasks to workers.
 
     ``kwargs`` are options of ``[scheduler]``; ``resources`` replaces the section ``[resources]``, and
@@ -187,7 +188,7 @@ class Scheduler(Answering, Effects, OperatorCalls, RunningTaskCalls, ViewCalls):
         """Make the state machine, without any task; the world outside is told of nothing yet."""
         self._clock: Callable[[], float] = _wall_clock
         self._machine = machine = Machine(_live_options(self._config), {})
-        machine.update_resources(limits)
+        machine.configure_resources(limits)
         self._state = SimpleTaskState(self._config.state_path, machine)
         self._upstream = views.Upstream(machine)
         self._email_batcher = None
@@ -206,6 +207,7 @@ class Scheduler(Answering, Effects, OperatorCalls, RunningTaskCalls, ViewCalls):
         left_out = {
             *("_clock", "_machine", "_state", "_upstream", "_email_batcher", "_metrics_collector"),
             "_Scheduler__history",
+            *self._not_copied(),
         }
         state = {name: value for name, value in self.__dict__.items() if name not in left_out}
         return {**state, "_limits": dict(self._resources)}
@@ -310,19 +312,6 @@ class Scheduler(Answering, Effects, OperatorCalls, RunningTaskCalls, ViewCalls):
     @_resources.setter
     def _resources(self, amounts: Mapping[str, Any]) -> None:
         self._machine.update_resources(amounts)
-
-    def load(self) -> None:
-        """Start with an earlier process's state: nothing is kept over restarts yet, so it is empty."""
-        logger.info("No state is kept over restarts yet. Starting with empty state")
-
-    def dump(self) -> None:
-        """Prepare for the end of the process: collected failures are mailed. The state is not kept yet."""
-        if self._email_batcher is not None:
-            from luigi_clone._postman import POSTMAN
-
-            self._email_batcher.send_email()
-            POSTMAN.finish()
-        logger.info("No state is kept over restarts yet: nothing was saved")
 
     # ---- registration and work
 

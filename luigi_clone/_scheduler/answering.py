@@ -28,13 +28,3 @@ class Answering(SchedulerParts):
         if call is None:
             raise RefusedError(404, f"there is no call {name!r}")
         return Reply(call(**arguments))
-
-    def hold(self) -> None:
-        """Let changes wait for :meth:`commit`, from now on: the server answers a turn's calls together."""
-
-    def commit(self) -> None:
-        """Make all changes durable, then do what follows from them outside.
-
-        Raises :class:`~luigi_clone._journal.base.JournalError` when they could not be stored; the process has
-        to end then without having acknowledged any of them.
-        """

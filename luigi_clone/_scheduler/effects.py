@@ -19,7 +19,9 @@ class Effects(SchedulerParts):
     """The part of the scheduler that touches the world."""
 
     def _run_effects(self) -> None:
-        """Do outside what the machine has decided."""
+        """Do outside what the machine has decided, but never before it is durable."""
+        if self._machine.facts and not self._store():
+            return
         effects, self._machine.effects = self._machine.effects, []
         for kind, *fields in effects:
             getattr(self, f"_effect_{kind}")(*fields)

@@ -31,6 +31,10 @@ class SchedulerParts:
         """Return what makes the answer of the call ``name`` row by row; None if that is not for this call."""
         raise NotImplementedError
 
+    def _store(self) -> bool:
+        """Make the facts durable; false while they wait for a commit of several calls."""
+        raise NotImplementedError
+
     def _run_effects(self) -> None:
         raise NotImplementedError
 

@@ -36,6 +36,7 @@ class Indexed:
         self.batches: dict[str, Batch] = {}
         self.batchers: dict[str, dict[str, Batcher]] = {}
         self.paused = False
+        self.limits_told: dict[str, float] = {}  # those that differ from the configuration, or did
         self.by_status: dict[str, dict[str, TaskRecord]] = {status: {} for status in STATUSES.values()}
         self.index = ReadyIndex(limits)
         self.timers = Timers()

@@ -249,6 +249,12 @@ class Lifecycle(State):
 
     # ---- timers
 
+    def welcome_workers(self, now: float) -> None:
+        """Take every worker for just seen: after a start nobody can know which of them are still there."""
+        for worker in self.workers.values():
+            worker.last_active = now
+        self.set_timers_anew()
+
     def delays_in_use(self) -> tuple[float, float, float]:
         """Return the delays that the timers were set by."""
         return self._delays

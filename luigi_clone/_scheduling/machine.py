@@ -89,6 +89,11 @@ class Machine(Assignment):
         self.enable(task, now)
         return task
 
+    def configure_resources(self, amounts: Mapping[str, Any]) -> None:
+        """Set how much there is of some resources by the configuration: that is no fact."""
+        for name, amount in arguments.amounts("resources", amounts).items():
+            self.index.set_limit(name, amount)
+
     def update_resources(self, amounts: Mapping[str, Any]) -> None:
         """Change how much there is of some resources."""
         for name, amount in arguments.amounts("resources", amounts).items():

@@ -529,6 +529,7 @@ class State(Indexed):
         """How much there is of a resource."""
         if self.facts is not None:
             self.facts.append(("limit_set", name, amount))
+        self.limits_told[name] = amount
         self.index.set_limit(name, amount)
 
     # ---- shared by several
