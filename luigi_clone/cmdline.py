@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import argparse
@@ -61,7 +61,7 @@ def luigid(argv: Sequence[str] = tuple(sys.argv[1:])) -> None:
 
 
 def _serve(options: argparse.Namespace) -> None:
-    from importlib import import_module
+    import logging
 
     from luigi_clone.configuration import get_config
     from luigi_clone.setup_logging import DaemonLogging
@@ -69,12 +69,11 @@ def _serve(options: argparse.Namespace) -> None:
     if options.state_path:
         get_config().set("scheduler", "state_path", options.state_path)
     DaemonLogging.setup(options)
-    serve = import_module("luigi_clone.server").run
     if options.background:
         from luigi_clone import process
 
         process.daemonize(
-            serve,
+            _run_server,
             api_port=options.port,
             pidfile=options.pidfile,
             logdir=options.logdir,
@@ -82,4 +81,21 @@ def _serve(options: argparse.Namespace) -> None:
             unix_socket=options.unix_socket,
         )
         return
-    serve(api_port=options.port, address=options.address, unix_socket=options.unix_socket)
+    if options.pidfile:
+        logging.getLogger("luigi.server").warning(
+            "--pidfile is for --background; %s is neither looked at nor written", options.pidfile
+        )
+    _run_server(api_port=options.port, address=options.address, unix_socket=options.unix_socket)
+
+
+def _run_server(**where: Any) -> None:
+    """Serve; what a person has to put right ends the process with its reason instead of a traceback."""
+    import logging
+    from importlib import import_module
+
+    server = import_module("luigi_clone.server")
+    try:
+        server.run(**where)
+    except (server.SettingError, server.JournalError) as error:
+        logging.getLogger("luigi.server").critical("luigid ends: %s", error)
+        raise SystemExit(1) from None

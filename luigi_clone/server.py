@@ -1,12 +1,13 @@
 """The central scheduler's process: the calls of workers and tools over HTTP, the page, its beginning and end.
 
-It listens on the loopback addresses unless an address is given.
+It listens on the loopback addresses unless an address is given or there is a token to ask for.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import logging
 import signal
 import threading
@@ -22,7 +23,8 @@ import tornado.web
 from luigi_clone._journal.base import JournalError
 from luigi_clone._web.access import ALL, CALLS, ERRORS, AccessLog
 from luigi_clone._web.api import Api, RPCHandler
-from luigi_clone._web.entrance import MetricsHandler, RootPathHandler
+from luigi_clone._web.doors import Doors, SettingError, listen_addresses
+from luigi_clone._web.entrance import MetricsHandler, NothingThere, RootPathHandler, StaticHandler
 from luigi_clone._web.gate import Gate
 from luigi_clone._web.turns import Direct, Turns
 from luigi_clone.configuration import get_config
@@ -32,11 +34,19 @@ if TYPE_CHECKING:
 
     from luigi_clone.scheduler import Scheduler
 
-__all__ = ["MetricsHandler", "RPCHandler", "RootPathHandler", "app", "run", "stop"]
+__all__ = [
+    "JournalError",
+    "MetricsHandler",
+    "RPCHandler",
+    "RootPathHandler",
+    "SettingError",
+    "app",
+    "run",
+    "stop",
+]
 
 logger = logging.getLogger("luigi.server")
 
-_LOOPBACK = ("127.0.0.1", "::1")
 _STATIC = Path(__file__).with_name("static")
 _PRUNE_EVERY = 60_000
 """Milliseconds between two looks at what is due: silent workers, retries, ends of disables."""
@@ -48,20 +58,22 @@ _END_SIGNALS = ("SIGINT", "SIGTERM", "SIGQUIT", "SIGBREAK")
 def app(scheduler: Scheduler) -> tornado.web.Application:
     """Return the web application around ``scheduler``, for a server of one's own."""
     maker = Direct(scheduler)
-    return _application(maker, Api(maker), AccessLog())
+    return _application(maker, Api(maker), AccessLog(), None)
 
 
-def _application(maker: Direct, api: Api, log: AccessLog) -> tornado.web.Application:
+def _application(maker: Direct, api: Api, log: AccessLog, doors: Doors | None) -> tornado.web.Application:
     shared = {"scheduler": maker.scheduler}
     return tornado.web.Application(
         [
             (r"/", RootPathHandler, {"maker": maker}),
             (r"/api/(.*)", RPCHandler, {**shared, "api": api}),
-            (r"/static/(.*)", tornado.web.StaticFileHandler, {"path": str(_STATIC)}),
+            (r"/static/(.*)", StaticHandler, {"path": str(_STATIC)}),
             (r"/metrics", MetricsHandler, shared),
         ],
         compress_response=True,
         log_function=log.note_handler,
+        default_handler_class=NothingThere,
+        doors=doors,
     )
 
 
@@ -88,10 +100,35 @@ def _listen(
     maker = maker or Direct(scheduler)
     log = _access_log()
     sockets = _sockets(api_port or 0, address, unix_socket)
-    api = Api(maker)
-    http = tornado.httpserver.HTTPServer(Gate(_application(maker, api, log), api, log))
+    try:
+        doors = _doors(sockets, address, unix_socket)
+        tls = doors.ssl_context()
+    except SettingError:
+        for bound in sockets:
+            bound.close()
+        raise
+    api = Api(maker, doors)
+    http = tornado.httpserver.HTTPServer(
+        Gate(_application(maker, api, log, doors), api, log, doors), ssl_options=tls
+    )
     http.add_sockets(sockets)
     return http, [bound.getsockname() for bound in sockets]
+
+
+def _doors(sockets: list[socket.socket], address: str | None, unix_socket: str | None) -> Doors:
+    doors = Doors.from_config(
+        get_config(),
+        unix_socket is not None or all(_is_loopback(bound.getsockname()[0]) for bound in sockets),
+        bound=() if address is None else (address,),
+        address_is_given=address is not None or unix_socket is not None,
+    )
+    for warning in doors.warnings():
+        logger.warning(warning)
+    return doors
+
+
+def _is_loopback(host: str) -> bool:
+    return ipaddress.ip_address(host.partition("%")[0]).is_loopback
 
 
 def _access_log() -> AccessLog:
@@ -104,13 +141,7 @@ def _access_log() -> AccessLog:
 def _sockets(port: int, address: str | None, unix_socket: str | None) -> list[socket.socket]:
     if unix_socket is not None:
         return [tornado.netutil.bind_unix_socket(unix_socket, mode=0o600)]
-    if address is not None:
-        return tornado.netutil.bind_sockets(port, address=address)
-    logger.warning(
-        "Listening on this machine only, since there is no --address; --address 0.0.0.0 lets everyone in who "
-        "reaches this machine"
-    )
-    first, *others = _LOOPBACK
+    first, *others = listen_addresses(get_config(), address)
     sockets = tornado.netutil.bind_sockets(port, address=first)
     for other in others:
         # a machine without IPv6

@@ -201,7 +201,7 @@ class DaemonLogging(BaseLogging):
             logging.getLogger().setLevel(logging.INFO)
             return True
         if opts.logdir:
-            os.makedirs(opts.logdir, exist_ok=True)
+            os.makedirs(opts.logdir, mode=0o750, exist_ok=True)
             logging.basicConfig(
                 level=logging.INFO,
                 format=cls._log_format,

@@ -8,13 +8,13 @@ import time
 import zlib
 from collections.abc import Iterable
 from email.utils import formatdate
-from html import escape
 from http.client import responses
 from typing import Any, NamedTuple
 
 import tornado
 from tornado.httputil import HTTPHeaders
 
+from luigi_clone._web.doors.handlers import error_page
 from luigi_clone._wire.tickets import LEASE_HEADER, NEW_WORKER_HEADER, RefusedError, Reply
 
 JSON = "application/json; charset=UTF-8"
@@ -61,16 +61,9 @@ def reason_of(status: int) -> str:
     return responses.get(status, "Unknown")
 
 
-def error_page(refused: RefusedError) -> bytes:
-    """Return the page that says that a call was not made, and why."""
-    title = f"{refused.status}: {reason_of(refused.status)}"
-    reason = f"\n<p>{escape(refused.reason, quote=False)}</p>" if refused.reason else ""
-    return f"<html><title>{title}</title><body>{title}{reason}</body></html>".encode()
-
-
 def refusal(refused: RefusedError) -> Answer:
     """Return the answer to a call that was not made."""
-    page = error_page(refused)
+    page = error_page(refused.status, refused.reason).encode()
     return Answer(refused.status, [page], len(page), [("Content-Type", HTML)])
 
 

@@ -5,19 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-import tornado.web
 from tornado.httputil import HTTPServerRequest
 
-from luigi_clone._web.answers import Answer, Package, beside, body_of, error_page, refusal
+from luigi_clone._web.answers import Answer, Package, beside, body_of
+from luigi_clone._web.answers import refusal as refusal_of
 from luigi_clone._web.asking import arguments_of, batch_of, ticket_of
 from luigi_clone._web.batch import Batch, calls_in
+from luigi_clone._web.doors.handlers import GuardedHandler
 from luigi_clone._web.large import LargeAnswer, Slices, is_in_steps
 from luigi_clone._web.turns import Direct
+from luigi_clone._wire.methods import RPC_METHODS
+from luigi_clone._wire.roles import Role
 from luigi_clone._wire.tickets import RefusedError, Reply
 
 if TYPE_CHECKING:
+    from luigi_clone._web.doors import Asking, Doors, Refusal
     from luigi_clone.scheduler import Scheduler
 
 application_log = logging.getLogger("tornado.application")
@@ -30,8 +34,9 @@ BATCH = "batch"
 class Api:
     """Answers requests for calls; what is small is answered without a coroutine."""
 
-    def __init__(self, maker: Direct) -> None:
+    def __init__(self, maker: Direct, doors: Doors | None = None) -> None:
         self._maker = maker
+        self._doors = doors
         self._slices = Slices()
         self._under_way: set[asyncio.Task[None]] = set()
 
@@ -43,21 +48,21 @@ class Api:
             else:
                 self._answer_call(name, request, send)
         except RefusedError as refused:
-            send(refusal(refused))
+            send(refusal_of(refused))
         except Exception:
             self._fail(send)
 
     def _answer_call(self, name: str, request: HTTPServerRequest, send: Send) -> None:
         outcome = self._maker.make(name, arguments_of(request), ticket_of(request.headers), in_steps=True)
         if isinstance(outcome, RefusedError):
-            self._when_durable(send, lambda: refusal(outcome))
+            self._when_durable(send, lambda: refusal_of(outcome))
         elif is_in_steps(outcome.response):
             self._answer_large(outcome, request, send)
         else:
             self._when_durable(send, lambda: _packed(outcome, request))
 
     def _when_durable(self, send: Send, answer: Callable[[], Answer]) -> None:
-        self._maker.after_commit(lambda loss: send(answer() if loss is None else refusal(loss)))
+        self._maker.after_commit(lambda loss: send(answer() if loss is None else refusal_of(loss)))
 
     def _answer_large(self, reply: Reply, request: HTTPServerRequest, send: Send) -> None:
         package = Package(request.method or "GET", request.headers)
@@ -80,7 +85,14 @@ class Api:
     def _answer_batch(self, request: HTTPServerRequest, send: Send) -> None:
         if request.method != "POST":
             raise RefusedError(405, "a batch is sent by POST")
-        batch = Batch(calls_in(batch_of(request)), self._maker, self._slices)
+        calls = calls_in(batch_of(request))
+        if self._doors is not None and calls:
+            needed = max(role_of_call(call.name) for call in calls)
+            refusal = self._doors.refuse(cast("Asking", request), needed) if needed > Role.READ else None
+            if refusal is not None:
+                send(refused(refusal))
+                return
+        batch = Batch(calls, self._maker, self._slices)
 
         def answer() -> Answer:
             package = Package("POST", request.headers)
@@ -109,7 +121,22 @@ class Api:
 
     def _fail(self, send: Send) -> None:
         application_log.error("Uncaught exception in making an answer", exc_info=True)
-        send(refusal(RefusedError(500, "")))
+        send(refusal_of(RefusedError(500, "")))
+
+
+def role_of_call(name: str) -> Role:
+    """Return the role that a call needs; that a batch is let in for until its calls are known."""
+    if name not in RPC_METHODS:
+        return Role.READ
+    role: Role = getattr(RPC_METHODS[name].rpc_call, "role", Role.ADMIN)  # type: ignore[attr-defined]
+    return role
+
+
+def refused(refusal: Refusal) -> Answer:
+    """Return the answer to a request that is not let in."""
+    answer = refusal_of(refusal)
+    answer.headers.extend(refusal.headers)
+    return answer
 
 
 def _packed(reply: Reply, request: HTTPServerRequest) -> Answer:
@@ -118,7 +145,7 @@ def _packed(reply: Reply, request: HTTPServerRequest) -> Answer:
     return package.answer(beside(reply))
 
 
-class RPCHandler(tornado.web.RequestHandler):
+class RPCHandler(GuardedHandler):
     """Answers ``/api/<call>``: a JSON object of keyword arguments in the field ``data``, by GET or POST.
 
     The answer is ``{"response": …}``, or a page with the reason why the call is not made.
@@ -128,8 +155,12 @@ class RPCHandler(tornado.web.RequestHandler):
         """Take what the application hands to each request."""
         self._api = api or Api(Direct(scheduler))
 
+    def needed_role(self) -> Role | None:
+        """Return the role that the call needs."""
+        return None if self.request.method == "OPTIONS" else role_of_call(self.path_args[0])
+
     def options(self, method: str) -> None:
-        """Answer the question of a browser whether it may call from another site: without any permission."""
+        """Answer the question of a browser whether it may call from another site: the headers say so."""
         self.set_status(204)
 
     async def get(self, method: str) -> None:
@@ -142,13 +173,11 @@ class RPCHandler(tornado.web.RequestHandler):
 
         self._api.answer(method, self.request, send)
         answer = await answered
+        if answer.status >= 400:
+            self.clear()  # an error gives no other site the right to read it
         self.set_status(answer.status)
         for name, value in answer.headers:
             self.set_header(name, value)
         self.finish(b"".join(answer.pieces))
 
     post = get
-
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Write the page of an error, without its cause."""
-        self.finish(error_page(RefusedError(status_code, "")))

@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING
 
 import tornado.web
 
+from luigi_clone._web.doors.handlers import GuardedHandler, error_page
+
 if TYPE_CHECKING:
     from luigi_clone._web.turns import Direct
     from luigi_clone.scheduler import Scheduler
 
 
-class RootPathHandler(tornado.web.RequestHandler):
+class RootPathHandler(GuardedHandler):
     """Leads from ``/`` to the page; answers HEAD for health checks."""
+
+    role = None
 
     def initialize(self, maker: Direct | None = None) -> None:
         """Take what the application hands to each request."""
@@ -27,7 +31,7 @@ class RootPathHandler(tornado.web.RequestHandler):
         self.set_status(204 if self._maker is None or self._maker.can_serve else 503)
 
 
-class MetricsHandler(tornado.web.RequestHandler):
+class MetricsHandler(GuardedHandler):
     """Answers ``/metrics`` with what the scheduler's metrics collector has."""
 
     def initialize(self, scheduler: Scheduler) -> None:
@@ -42,3 +46,22 @@ class MetricsHandler(tornado.web.RequestHandler):
             raise tornado.web.HTTPError(404)
         collector.configure_http_handler(self)
         self.write(text)
+
+
+class StaticHandler(GuardedHandler, tornado.web.StaticFileHandler):
+    """Gives out the files of the page, to everyone: without a token they show nothing."""
+
+    role = None
+
+
+class NothingThere(GuardedHandler):
+    """Answers 404 to what leads nowhere."""
+
+    role = None
+
+    def prepare(self) -> None:
+        """Answer."""
+        super().prepare()
+        if not self._finished:
+            self.set_status(404)
+            self.finish(error_page(404))

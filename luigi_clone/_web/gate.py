@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
 
 import tornado.iostream
@@ -20,7 +20,11 @@ from tornado.httputil import (
 
 from luigi_clone._web.access import AccessLog
 from luigi_clone._web.answers import SERVER, Answer, Clock, reason_of
-from luigi_clone._web.api import Api
+from luigi_clone._web.api import Api, refused, role_of_call
+from luigi_clone._web.doors import Doors
+
+if TYPE_CHECKING:
+    from luigi_clone._web.doors import Asking
 
 _PREFIX = "/api/"
 _METHODS = ("POST", "GET")
@@ -31,10 +35,11 @@ _PIECE = 256 * 1024
 class Gate(HTTPServerConnectionDelegate):
     """Lets requests for calls pass by the web framework's machinery, which costs more than most calls."""
 
-    def __init__(self, application: tornado.web.Application, api: Api, log: AccessLog) -> None:
+    def __init__(self, application: tornado.web.Application, api: Api, log: AccessLog, doors: Doors) -> None:
         self.application = application
         self.api = api
         self.log = log
+        self.doors = doors
         self.clock = Clock()
         self.under_way: set[asyncio.Task[None]] = set()
 
@@ -63,9 +68,19 @@ class _Passage(HTTPMessageDelegate):
                 connection=self._connection, start_line=start_line, headers=headers
             )
             self._body: list[bytes] = []
+            self._take_in()
             return None
         self._elsewhere = self._gate.application.start_request(self._server_conn, self._connection)
         return self._elsewhere.headers_received(start_line, headers)
+
+    def _take_in(self) -> None:
+        """Let the request in, or answer it at once: its body is not kept then."""
+        request = self._request
+        name = request.path[len(_PREFIX) :]
+        self._name = unquote(name) if "%" in name else name
+        refusal = self._gate.doors.refuse(cast("Asking", request), role_of_call(self._name))
+        if refusal is not None:
+            self._send(refused(refusal))
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         if self._elsewhere is not None:
@@ -79,8 +94,7 @@ class _Passage(HTTPMessageDelegate):
             return
         request, body = self._request, self._body
         request.body = body[0] if len(body) == 1 else b"".join(body)
-        name = request.path[len(_PREFIX) :]
-        self._gate.api.answer(unquote(name) if "%" in name else name, request, self._send)
+        self._gate.api.answer(self._name, request, self._send)
 
     def on_connection_close(self) -> None:
         self._is_closed = True
@@ -94,6 +108,9 @@ class _Passage(HTTPMessageDelegate):
         add = headers.add
         add("Server", SERVER)
         add("Date", self._gate.clock.now())
+        asking = cast("Asking", self._request)
+        for name, value in self._gate.doors.response_headers(asking, is_error=answer.status >= 400):
+            add(name, value)
         for name, value in answer.headers:
             add(name, value)
         if answer.status != 304:
