@@ -37,7 +37,7 @@ class Pairings(NamedTuple):
         expected = found.pop(CONTROL)
         for name, result in found.items():
             if result != expected:
-                pytest.fail(f"{name} differs from {CONTROL}:\n{_difference(expected, result)}", pytrace=False)
+                pytest.fail(f"{name} differs from {CONTROL}:\n{difference(expected, result)}", pytrace=False)
         return expected
 
     def _run(self, name: str, script: Script, sections: dict[str, dict[str, Any]]) -> Any:
@@ -50,6 +50,7 @@ class Pairings(NamedTuple):
             raise AssertionError(f"with the pairing {name}: {error}") from error
 
 
-def _difference(expected: Any, found: Any) -> str:
+def difference(expected: Any, found: Any) -> str:
+    """Return what is different, a line each."""
     texts = [pprint.pformat(value, width=100).splitlines() for value in (expected, found)]
     return "\n".join(difflib.unified_diff(*texts, lineterm="", n=2))

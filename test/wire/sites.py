@@ -113,6 +113,7 @@ class Site:
     def __enter__(self) -> Site:
         for _ in range(5):
             self.port = _free_port()
+            self.url = self.url_for_workers = f"http://127.0.0.1:{self.port}"
             self._luigid = self._start_server()
             if self._is_up():
                 return self
@@ -188,14 +189,7 @@ class Site:
     def start(self, name: str, family: str, *arguments: str) -> Run:
         """Start a worker for a task of the pipeline; it is called ``name`` from now on."""
         command = [*self._worker.luigi, "--module", "pipeline", family, *arguments]
-        command += [
-            "--scheduler-host",
-            "127.0.0.1",
-            "--scheduler-port",
-            str(self.port),
-            "--log-level",
-            "INFO",
-        ]
+        command += ["--scheduler-url", self.url_for_workers, "--log-level", "INFO"]
         log = self.folder / f"{name}.log"
         run = Run(name, self._start(self._worker, command, log), log)
         self._runs.append(run)
@@ -208,11 +202,6 @@ class Site:
         return self.outcome(run)
 
     # ---- the operator
-
-    @property
-    def url(self) -> str:
-        """Where the server is."""
-        return f"http://127.0.0.1:{self.port}"
 
     def call(self, method: str, /, **arguments: Any) -> Any:
         """Make a call as any HTTP client would, and return the response."""
