@@ -46,6 +46,7 @@ from luigi_clone._worker.running import HISTORY_SLACK, RunningTasks
 from luigi_clone._worker.scheduling import CyclicRequirements
 from luigi_clone._worker.scheduling import get_retry_policy_dict as _get_retry_policy_dict
 from luigi_clone._worker.state import GetWorkResponse
+from luigi_clone._worker.strangers import ASSISTANT_WARNING, Strangers
 from luigi_clone.event import Event
 from luigi_clone.scheduler import (
     DISABLED,
@@ -153,6 +154,7 @@ class Worker(RunningTasks):
         assert self._config.wait_jitter >= 0.0, "[worker] wait_jitter must be equal or greater than zero"
 
         self._assistant = assistant
+        self._strangers = Strangers(self._config.assistant_modules)
         self._scheduler = scheduler
         self.host = _host_name()
         self._scheduled_tasks = {}
@@ -320,11 +322,7 @@ class Worker(RunningTasks):
         if task_id is not None or "batch_id" not in get_work_response:
             return task_id
         try:
-            task = load_task(
-                module=get_work_response.get("task_module"),
-                task_name=get_work_response["task_family"],
-                params_str=get_work_response["task_params"],
-            )
+            task = self._strangers.load(get_work_response, self._scheduled_tasks.values())
         except Exception as error:  # importing and parsing run user code
             self._handle_task_load_error(error, get_work_response["batch_task_ids"])
             self.run_succeeded = False
@@ -343,11 +341,7 @@ class Worker(RunningTasks):
     def _load_unknown_task(self, task_id: str, reply: dict[str, Any]) -> str | None:
         logger.info("Did not schedule %s, will load it dynamically", task_id)
         try:
-            self._scheduled_tasks[task_id] = load_task(
-                module=reply.get("task_module"),
-                task_name=reply["task_family"],
-                params_str=reply["task_params"],
-            )
+            self._scheduled_tasks[task_id] = self._strangers.load(reply, self._scheduled_tasks.values())
         except Exception as error:  # importing and parsing run user code
             self._handle_task_load_error(error, [task_id])
             self.run_succeeded = False
@@ -425,6 +419,8 @@ class Worker(RunningTasks):
         """Run tasks until there is nothing left to do; return whether all of them succeeded."""
         logger.info("Running Worker with %d processes", self.worker_processes)
         self.run_succeeded = True
+        if self._assistant and self._strangers.any_is_welcome:
+            logger.warning(ASSISTANT_WARNING)
         self._add_worker()
         try:
             self._run_until_idle()

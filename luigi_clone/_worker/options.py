@@ -83,6 +83,11 @@ class worker(Config):  # noqa: N801 - named after its section
         description="how task processes are made: auto (a child where needed), in-process, process (always a"
         " child), an entry point of the group luigi_clone.executors, or a dotted name",
     )
+    assistant_modules = Parameter(
+        default="*",
+        description="modules and packages, separated by commas, whose tasks this worker runs for others, as an"
+        " assistant does; * stands for any text",
+    )
     parallel_scheduling_threads = IntParameter(
         default=0,
         description="with parallel scheduling: ask complete() in this many threads instead of in"
