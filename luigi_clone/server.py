@@ -23,7 +23,7 @@ import tornado.web
 from luigi_clone._journal.base import JournalError
 from luigi_clone._web.access import ALL, CALLS, ERRORS, AccessLog
 from luigi_clone._web.api import Api, RPCHandler
-from luigi_clone._web.doors import Doors, SettingError, listen_addresses
+from luigi_clone._web.doors import Doors, SettingError, cors, listen_addresses
 from luigi_clone._web.entrance import MetricsHandler, NothingThere, RootPathHandler, StaticHandler
 from luigi_clone._web.gate import Gate
 from luigi_clone._web.turns import Direct, Turns
@@ -41,6 +41,7 @@ __all__ = [
     "RootPathHandler",
     "SettingError",
     "app",
+    "cors",
     "run",
     "stop",
 ]
@@ -56,9 +57,13 @@ _END_SIGNALS = ("SIGINT", "SIGTERM", "SIGQUIT", "SIGBREAK")
 
 
 def app(scheduler: Scheduler) -> tornado.web.Application:
-    """Return the web application around ``scheduler``, for a server of one's own."""
+    """Return the web application around ``scheduler``, for a server of one's own.
+
+    It asks for tokens if the configuration has some, and takes its server to be open to others.
+    """
     maker = Direct(scheduler)
-    return _application(maker, Api(maker), AccessLog(), None)
+    doors = Doors.from_config(get_config(), bound_to_loopback=False)
+    return _application(maker, Api(maker, doors), AccessLog(), doors)
 
 
 def _application(maker: Direct, api: Api, log: AccessLog, doors: Doors | None) -> tornado.web.Application:
@@ -85,7 +90,7 @@ def _init_api(
 ) -> list[Any]:
     """Listen, on the running event loop; return the names of the bound sockets (port 0: any free one).
 
-    Raises OSError when the address cannot be had.
+    Raises OSError when the address cannot be had, SettingError when an option of the doors makes no sense.
     """
     return _listen(scheduler, api_port, address, unix_socket)[1]
 
@@ -102,7 +107,8 @@ def _listen(
     sockets = _sockets(api_port or 0, address, unix_socket)
     try:
         doors = _doors(sockets, address, unix_socket)
-        tls = doors.ssl_context()
+        # whoever reaches a Unix socket is on this machine
+        tls = None if unix_socket is not None else doors.ssl_context()
     except SettingError:
         for bound in sockets:
             bound.close()

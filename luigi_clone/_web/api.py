@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from tornado.httputil import HTTPServerRequest
 
@@ -21,7 +21,7 @@ from luigi_clone._wire.roles import Role
 from luigi_clone._wire.tickets import RefusedError, Reply
 
 if TYPE_CHECKING:
-    from luigi_clone._web.doors import Asking, Doors, Refusal
+    from luigi_clone._web.doors import Doors, Refusal
     from luigi_clone.scheduler import Scheduler
 
 application_log = logging.getLogger("tornado.application")
@@ -88,7 +88,7 @@ class Api:
         calls = calls_in(batch_of(request))
         if self._doors is not None and calls:
             needed = max(role_of_call(call.name) for call in calls)
-            refusal = self._doors.refuse(cast("Asking", request), needed) if needed > Role.READ else None
+            refusal = self._doors.refuse_role(request, needed) if needed > Role.READ else None
             if refusal is not None:
                 send(refused(refusal))
                 return
@@ -153,7 +153,7 @@ class RPCHandler(GuardedHandler):
 
     def initialize(self, scheduler: Scheduler, api: Api | None = None) -> None:
         """Take what the application hands to each request."""
-        self._api = api or Api(Direct(scheduler))
+        self._api = api or Api(Direct(scheduler), self.doors)
 
     def needed_role(self) -> Role | None:
         """Return the role that the call needs."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import tornado.iostream
@@ -24,7 +24,7 @@ from luigi_clone._web.api import Api, refused, role_of_call
 from luigi_clone._web.doors import Doors
 
 if TYPE_CHECKING:
-    from luigi_clone._web.doors import Asking
+    pass
 
 _PREFIX = "/api/"
 _METHODS = ("POST", "GET")
@@ -78,7 +78,7 @@ class _Passage(HTTPMessageDelegate):
         request = self._request
         name = request.path[len(_PREFIX) :]
         self._name = unquote(name) if "%" in name else name
-        refusal = self._gate.doors.refuse(cast("Asking", request), role_of_call(self._name))
+        refusal = self._gate.doors.refuse(request, role_of_call(self._name))
         if refusal is not None:
             self._send(refused(refusal))
 
@@ -108,8 +108,7 @@ class _Passage(HTTPMessageDelegate):
         add = headers.add
         add("Server", SERVER)
         add("Date", self._gate.clock.now())
-        asking = cast("Asking", self._request)
-        for name, value in self._gate.doors.response_headers(asking, is_error=answer.status >= 400):
+        for name, value in self._gate.doors.response_headers(self._request, is_error=answer.status >= 400):
             add(name, value)
         for name, value in answer.headers:
             add(name, value)

@@ -85,8 +85,8 @@ class worker(Config):  # noqa: N801 - named after its section
     )
     assistant_modules = Parameter(
         default="*",
-        description="modules and packages, separated by commas, whose tasks this worker runs for others, as an"
-        " assistant does; * stands for any text",
+        description="modules and packages, separated by commas, whose tasks this worker runs for others, as"
+        " an assistant does; * stands for any text",
     )
     parallel_scheduling_threads = IntParameter(
         default=0,

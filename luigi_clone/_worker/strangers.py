@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 ANY = "*"
 
 ASSISTANT_WARNING = (
-    "As an assistant this worker imports and runs whatever task the scheduler names, which is what anybody who may "
-    "call the scheduler has registered. [worker] assistant_modules limits it to modules that you name"
+    "As an assistant this worker imports and runs whatever task the scheduler names: anybody who may call "
+    "the scheduler can register one. [worker] assistant_modules limits it to modules that you name"
 )
 
 
@@ -55,9 +55,11 @@ class Strangers:
         self._check_module(Register.get_task_cls(family).__module__, family)
 
     def _check_module(self, module: str, family: str) -> None:
-        if any(fnmatchcase(module, pattern) or fnmatchcase(module, f"{pattern}.*") for pattern in self._patterns):
+        if any(
+            fnmatchcase(module, pattern) or fnmatchcase(module, f"{pattern}.*") for pattern in self._patterns
+        ):
             return
         raise ModuleNotAllowedError(
-            f"{family} is a task of the module {module}, which [worker] assistant_modules of this worker does not "
-            f"name (it names: {', '.join(self._patterns) or 'none'})"
+            f"{family} is a task of the module {module}, which [worker] assistant_modules of this worker "
+            f"does not name (it names: {', '.join(self._patterns) or 'none'})"
         )

@@ -62,7 +62,7 @@ class Asking(Protocol):
     @property
     def path(self) -> str: ...
     @property
-    def remote_ip(self) -> str: ...
+    def remote_ip(self) -> str | None: ...
 
 
 class Refusal(RefusedError):  # noqa: N818 - short, and a value before it is an exception
@@ -176,15 +176,17 @@ class Doors:
             return refusal
         if role is None:
             return None
-        if (
-            role is not Role.READ
-            and (is_browser or request.method == "GET")
-            and (reason := foreign_reason(headers, request.method or "", self._sharing.allowed_origins))
+        if role is not Role.READ and (is_browser or request.method == "GET"):
+            return self.refuse_role(request, role)
+        return self._refuse_credentials(request, role) if self._asks else None
+
+    def refuse_role(self, request: Asking, role: Role) -> Refusal | None:
+        """Do the part of :meth:`refuse` that depends on ``role``: it may be known only from the body."""
+        if role is not Role.READ and (
+            reason := foreign_reason(request.headers, request.method or "", self._sharing.allowed_origins)
         ):
             return Refusal(403, reason)
-        if not self._asks:
-            return None
-        return self._refuse_credentials(request, role)
+        return self._refuse_credentials(request, role) if self._asks else None
 
     def role_of(self, request: Asking) -> Role | None:
         """Return what a caller may do, None for nothing at all. Without tokens everyone may do everything."""
@@ -245,7 +247,7 @@ class Doors:
         )
 
     def _peer(self, request: Asking) -> str:
-        return peer_of(request.remote_ip, request.headers, self.settings.trusted_proxies)
+        return peer_of(request.remote_ip or "", request.headers, self.settings.trusted_proxies)
 
     # -- headers ----------------------------------------------------------------
 

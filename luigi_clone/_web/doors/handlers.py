@@ -11,7 +11,7 @@ import tornado.web
 from luigi_clone._wire.roles import Role
 
 if TYPE_CHECKING:
-    from luigi_clone._web.doors.doors import Asking, Doors, Refusal
+    from luigi_clone._web.doors.doors import Doors, Refusal
 
 
 def error_page(status: int, reason: str | None = None) -> str:
@@ -43,14 +43,14 @@ class GuardedHandler(tornado.web.RequestHandler):
     def set_default_headers(self) -> None:
         """Put security headers on every answer, errors included."""
         if self.doors is not None:
-            for name, value in self.doors.response_headers(cast("Asking", self.request), is_error=True):
+            for name, value in self.doors.response_headers(self.request, is_error=True):
                 self.set_header(name, value)
 
     def prepare(self) -> None:
         """Let the request in or answer it with the reason why not."""
         if self.doors is None:
             return
-        asking = cast("Asking", self.request)
+        asking = self.request
         refusal = self.doors.refuse(asking, self.needed_role())
         if refusal is not None:
             self._answer_refusal(refusal)
