@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from luigi_clone.task_register import Register, load_task
+from luigi_clone.task_register import Register, _own_module, load_task
 
 if TYPE_CHECKING:
     from luigi_clone.task import Task
@@ -27,7 +27,7 @@ class Strangers:
     """Loads tasks of others; ``patterns`` are modules and packages, with ``*`` for any text."""
 
     def __init__(self, patterns: str) -> None:
-        self._patterns = patterns.replace(",", " ").split()
+        self._patterns = [_plain(pattern) for pattern in patterns.replace(",", " ").split()]
 
     @property
     def any_is_welcome(self) -> bool:
@@ -50,16 +50,22 @@ class Strangers:
             return
         if module is not None:
             self._check_module(module, family)
-            __import__(module)
+            __import__(_own_module(module))
         # A module that may be imported does not make every class known to this process a task of it.
         self._check_module(Register.get_task_cls(family).__module__, family)
 
     def _check_module(self, module: str, family: str) -> None:
-        if any(
-            fnmatchcase(module, pattern) or fnmatchcase(module, f"{pattern}.*") for pattern in self._patterns
-        ):
-            return
+        name = _plain(module)
+        for pattern in self._patterns:
+            if fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*"):
+                return
         raise ModuleNotAllowedError(
             f"{family} is a task of the module {module}, which [worker] assistant_modules of this worker "
             f"does not name (it names: {', '.join(self._patterns) or 'none'})"
         )
+
+
+def _plain(module: str) -> str:
+    """Return one name of a module of the framework, which has Luigi's as well as its own."""
+    root, dot, rest = module.partition(".")
+    return f"luigi{dot}{rest}" if root == "luigi_clone" else module

@@ -68,6 +68,12 @@ def test_a_package_stands_for_what_is_in_it() -> None:
         Strangers("no_pack").load(reply("no_package"), [])
 
 
+@pytest.mark.parametrize("patterns", ["luigi", "luigi.notifications", "luigi_clone.notifications"])
+@pytest.mark.parametrize("module", ["luigi.notifications", "luigi_clone.notifications"])
+def test_modules_of_the_framework_have_two_names(patterns: str, module: str) -> None:
+    assert Strangers(patterns).load(reply(module, "TestNotificationsTask"), [])
+
+
 def test_what_is_not_named_is_not_imported(strange_module: Any) -> None:
     with pytest.raises(ModuleNotAllowedError, match=MODULE):
         Strangers(__name__).load(reply(MODULE), [Own()])
