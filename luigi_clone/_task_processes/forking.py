@@ -24,35 +24,42 @@ _PATIENCE = 0.2
 class _Gate:
     """Knows who has just begun to talk over the network, and is shut while a child is forked."""
 
-    __slots__ = ("_condition", "_fresh")
+    __slots__ = ("_condition", "_fresh", "_owner")
 
     def __init__(self) -> None:
-        self.reset()
+        self._owner = 0
 
-    def reset(self) -> None:
-        """Forget the threads that a fork has left behind."""
-        self._condition = threading.Condition()
-        self._fresh: set[object] = set()
+    def _enter(self) -> threading.Condition:
+        # A fork leaves the threads behind, and the locks as they were. Found out at the first use, because
+        # few children ever start one of their own.
+        if self._owner != os.getpid():
+            self._owner = os.getpid()
+            self._condition = threading.Condition()
+            self._fresh: set[object] = set()
+        return self._condition
 
     @contextlib.contextmanager
     def talking(self) -> Iterator[None]:
         talk = object()
-        with self._condition:
+        condition = self._enter()
+        with condition:
             self._fresh.add(talk)
         try:
             yield
         finally:
-            with self._condition:
+            with condition:
                 self._fresh.discard(talk)
-                self._condition.notify_all()
+                condition.notify_all()
 
-    @contextlib.contextmanager
-    def shut(self) -> Iterator[None]:
-        with self._condition:
-            if not self._condition.wait_for(lambda: not self._fresh, _PATIENCE):
-                # Waited for once, a talk is not waited for again: not each start pays for a slow server.
-                self._fresh.clear()
-            yield
+    def shut(self) -> None:
+        condition = self._enter()
+        condition.acquire()
+        if self._fresh and not condition.wait_for(lambda: not self._fresh, _PATIENCE):
+            # Waited for once, a talk is not waited for again: not each start pays for a slow server.
+            self._fresh.clear()
+
+    def open(self) -> None:
+        self._condition.release()
 
 
 _GATE = _Gate()
@@ -107,22 +114,38 @@ def talking() -> Iterator[None]:
         yield
 
 
+class _Starting:
+    """Holds the lock and the gate; after a fork each line of Python costs page faults, so it has few."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        fork_lock.acquire()
+        try:
+            _GATE.shut()
+        except BaseException:
+            fork_lock.release()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        _GATE.open()
+        fork_lock.release()
+
+
+_STARTING = _Starting()
+
+
 @contextlib.contextmanager
-def _no_fork_warning() -> Iterator[None]:
+def _starting_without_warning() -> Iterator[None]:
     """Silence what Python 3.12 says of a fork beside threads; doc/adr/0004 tells why it is safe."""
-    if sys.version_info < (3, 12):
-        yield
-        return
-    with warnings.catch_warnings():
+    with _STARTING, warnings.catch_warnings():
         warnings.filterwarnings("ignore", r".*use of fork\(\) may lead to deadlocks", DeprecationWarning)
         yield
 
 
-@contextlib.contextmanager
-def starting() -> Iterator[None]:
+def starting() -> contextlib.AbstractContextManager[None]:
     """Held around the start of a task process."""
-    with fork_lock, _GATE.shut(), _no_fork_warning():
-        yield
+    return _STARTING if sys.version_info < (3, 12) else _starting_without_warning()
 
 
 def begin_child() -> None:
@@ -130,10 +153,11 @@ def begin_child() -> None:
     # The locks are as they were at the moment of the fork; a task may run a pipeline of its own.
     if fork_lock.locked():
         fork_lock.release()
-    _GATE.reset()
     # The group is what a timeout ends, together with whatever the task started.
-    with contextlib.suppress(OSError):
+    try:  # noqa: SIM105 - in a fresh child each line of Python costs page faults
         os.setpgid(0, 0)
+    except OSError:
+        pass
     if has_terminal():
         # Outside the foreground group a read from the terminal would stop the process without a word.
         signal.signal(signal.SIGTTIN, signal.SIG_IGN)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -19,6 +20,27 @@ if TYPE_CHECKING:
 _POLL = 0.002
 _AFTER_INTERRUPT = 0.1
 _AFTER_LEADER = 0.2
+
+
+# What signal.signal is made of: its enumerations cost a tenth of a millisecond in a fresh child, which
+# touches each page for the first time.
+_SET_HANDLER: Callable[[int, int], object] = getattr(sys.modules.get("_signal"), "signal", signal.signal)
+_SIGTERM, _DEFAULT = int(signal.SIGTERM), int(signal.SIG_DFL)
+
+
+class _Catching:
+    """Whether a guard of this process, or of the one it was forked from, catches SIGTERM.
+
+    An object, because setting an attribute of a class empties the interpreter's cache of attributes.
+    """
+
+    __slots__ = ("now",)
+
+    def __init__(self) -> None:
+        self.now = False
+
+
+_CATCHING = _Catching()
 
 
 def _wait(condition: Callable[[], bool], seconds: float) -> bool:
@@ -65,9 +87,6 @@ class TerminationGuard:
     It steps in only where SIGTERM would have its default effect, and lets it have that effect afterwards.
     """
 
-    _catching = False
-    """Whether a guard of this process, or of the one it was forked from, catches SIGTERM."""
-
     def __init__(self, end_children: Callable[[], None]) -> None:
         self._end_children = end_children
         self._owner = os.getpid()
@@ -79,21 +98,21 @@ class TerminationGuard:
             return
         if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
             signal.signal(signal.SIGTERM, self._handle)
-            self._installed = TerminationGuard._catching = True
+            self._installed = _CATCHING.now = True
 
     def remove(self) -> None:
         """Restore the default, unless somebody else changed it meanwhile."""
         if self._installed and signal.getsignal(signal.SIGTERM) == self._handle:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            TerminationGuard._catching = False
+            _CATCHING.now = False
         self._installed = False
 
     @staticmethod
     def forget() -> None:
         """In a child: give SIGTERM its default effect, if a guard of the parent catches it."""
-        if TerminationGuard._catching:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            TerminationGuard._catching = False
+        if _CATCHING.now:
+            _SET_HANDLER(_SIGTERM, _DEFAULT)
+            _CATCHING.now = False
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
         # A child inherits the handler until it restores the default.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections.abc
+import functools
 import json
 import logging
 import os
@@ -11,6 +12,7 @@ import time
 import traceback
 from typing import TYPE_CHECKING, Any
 
+from luigi_clone._task_processes.attempt import attempting
 from luigi_clone._task_processes.completion import (
     CompletionCache,
     TaskException,
@@ -80,6 +82,16 @@ def become_process() -> None:
         TaskProcess.__bases__ = (multiprocessing.Process,)
 
 
+@functools.cache
+def _prepare_children() -> None:
+    """Do here what every child would have to do otherwise."""
+    import pickle  # noqa: F401
+    import random  # noqa: F401
+
+    has_terminal()
+    load_end_with()
+
+
 def _revive(aliased: bool, inner: bytes) -> Any:
     """Make a task process in a child that was not forked."""
     import pickle
@@ -92,6 +104,18 @@ def _revive(aliased: bool, inner: bytes) -> Any:
     if isinstance(process.result_queue, ChildResults):
         process.result_queue.process = process
     return process
+
+
+class _Outcome:
+    """What an attempt has come to so far."""
+
+    __slots__ = ("expl", "missing", "new_deps", "status")
+
+    def __init__(self) -> None:
+        self.status: str | None = FAILED
+        self.expl: Any = ""
+        self.missing: list[str] = []
+        self.new_deps: list[Requirement] = []
 
 
 class _Forwarding:
@@ -136,7 +160,7 @@ class TaskProcess(_Process):
     """Seconds between SIGTERM and SIGKILL."""
 
     forked_by: int | None = None
-    """Process id of the worker in a child that it has forked."""
+    """Process id of the worker, once the child is forked."""
 
     def __init__(
         self,
@@ -187,45 +211,55 @@ class TaskProcess(_Process):
 
     def run(self) -> None:
         """Run the task, fire its events, and put the result tuple on the queue whatever happens."""
+        outcome = _Outcome()
+        try:
+            with attempting(self):
+                self._attempt(outcome)
+        finally:
+            self.result_queue.put(
+                (
+                    self.task.task_id,
+                    outcome.status,
+                    plain_explanation(outcome.expl),
+                    outcome.missing,
+                    outcome.new_deps,
+                )
+            )
+
+    def _attempt(self, outcome: _Outcome) -> None:
         task = self.task
         logger.info("[pid %s] Worker %s running   %s", os.getpid(), self.worker_id, task)
-        if self.use_multiprocessing:
+        if self.use_multiprocessing and self.forked_by is None:
             self._reseed()
-        status: str | None = FAILED
-        expl: Any = ""
-        missing: list[str] = []
-        new_deps: list[Requirement] = []
         try:
             external = is_external(task)
             if self.check_unfulfilled_deps and not external:
-                self._check_dependencies(missing)
+                self._check_dependencies(outcome.missing)
             started = time.time()
-            status = None
+            outcome.status = None
             task.trigger_event(Event.START, task)
             if external:
-                status, expl = self._look_for_external_data()
+                outcome.status, outcome.expl = self._look_for_external_data()
             else:
                 with self._forward_attributes():
-                    new_deps = self._run_get_new_deps() or []
-                status = self._status_after_run(new_deps)
-            if new_deps:
+                    outcome.new_deps = self._run_get_new_deps() or []
+                outcome.status = self._status_after_run(outcome.new_deps)
+            if outcome.new_deps:
                 logger.info("[pid %s] Worker %s new requirements      %s", os.getpid(), self.worker_id, task)
-            elif status == DONE:
-                expl = self._succeed(started)
+            elif outcome.status == DONE:
+                outcome.expl = self._succeed(started)
         except KeyboardInterrupt:
             if self.use_multiprocessing:
                 # The worker goes on without this child, so it must learn that the attempt is over.
-                status = FAILED
-                expl = "Interrupted:\n" + traceback.format_exc()
+                outcome.status = FAILED
+                outcome.expl = "Interrupted:\n" + traceback.format_exc()
             raise
         except BaseException as exception:  # SystemExit fails the task as well
-            status = FAILED
-            expl = self._fail(exception)
-        finally:
-            self.result_queue.put((task.task_id, status, plain_explanation(expl), missing, new_deps))
+            outcome.status = FAILED
+            outcome.expl = self._fail(exception)
 
     def _reseed(self) -> None:
-        """Give the child random numbers of its own."""
+        """Give the child random numbers of its own, as a fork does by itself."""
         import random
 
         random.seed(os.getpid() * time.time())
@@ -307,12 +341,7 @@ class TaskProcess(_Process):
 
     def start(self) -> None:
         """Start the child that runs the task."""
-        # Done here, so that not every child has to do it.
-        import pickle  # noqa: F401
-        import random  # noqa: F401
-
-        has_terminal()
-        load_end_with()
+        _prepare_children()
         self.forked_by = os.getpid()
         queue = self.result_queue
         if not isinstance(queue, ResultQueue):
@@ -332,7 +361,23 @@ class TaskProcess(_Process):
         inner = bytes(ForkingPickler.dumps((type(self), self.__dict__)))
         return _revive, (is_aliased(), inner)
 
+    @staticmethod
+    def _Popen(process: Any) -> Any:  # noqa: N802 - where multiprocessing lets a process choose how it starts
+        import multiprocessing
+
+        if multiprocessing.get_start_method() == "fork":
+            from luigi_clone._task_processes import forked
+
+            if forked.suits(process):
+                return forked.Forked(process)
+        return multiprocessing.Process._Popen(process)
+
     def _bootstrap(self, parent_sentinel: int | None = None) -> int:
+        self.begin()
+        return super()._bootstrap(parent_sentinel)  # type: ignore[misc, no-any-return]
+
+    def begin(self) -> None:
+        """In a child: become a process of its own."""
         end_with(self.forked_by)
         begin_child()
         if isinstance(self.result_queue, ChildResults):
@@ -341,7 +386,6 @@ class TaskProcess(_Process):
                 carry(self.result_queue.call)
         if isinstance(self.task_completion_cache, CompletionCache):
             self.task_completion_cache.fresh.clear()
-        return super()._bootstrap(parent_sentinel)  # type: ignore[misc, no-any-return]
 
     def refused_result(self, result: Any, error: Exception) -> Any:
         """Return a failure in place of a result that cannot be pickled."""
@@ -379,7 +423,12 @@ class TaskProcess(_Process):
 
     def is_alive(self) -> bool:
         """Tell whether the child runs; false when there is none."""
-        return "_popen" in self.__dict__ and super().is_alive()
+        popen = self.__dict__.get("_popen")
+        if popen is None:
+            return "_popen" in self.__dict__ and super().is_alive()
+        # Asked of every child after each result; the rest of what multiprocessing does costs as much again.
+        alive: bool = popen.poll() is None
+        return alive
 
     def terminate(self) -> None:
         """Begin to end the child, without waiting: SIGTERM now, SIGKILL after ``termination_grace``."""

@@ -13,14 +13,14 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import select
 
 _HEAD = 8  # bytes that tell the length of a message
-_CHUNK = 1 << 16
+_CHUNK = 1 << 12  # as much as most results need: a larger buffer would be fresh memory for each
+_MOST = 1 << 20
 _POLLIN = 1  # select.POLLIN, everywhere
 
 
@@ -48,9 +48,12 @@ class Sender(Waitable, Protocol):
 
 
 def _send(fd: int, payload: bytes) -> None:
-    data = memoryview(len(payload).to_bytes(_HEAD, "big") + payload)
-    while data:
-        data = data[os.write(fd, data) :]
+    message = len(payload).to_bytes(_HEAD, "big") + payload
+    written = os.write(fd, message)
+    if written < len(message):
+        rest = memoryview(message)[written:]
+        while rest:
+            rest = rest[os.write(fd, rest) :]
 
 
 class ChildResults:
@@ -74,9 +77,14 @@ class ChildResults:
         import pickle
 
         payload = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
-        # The worker closes its end once it has the result it waits for; what comes later is of no interest.
-        with self._lock, contextlib.suppress(BrokenPipeError):
+        self._lock.acquire()
+        try:
             _send(self._fd, payload)
+        except BrokenPipeError:
+            # The worker closes its end once it has the result it waits for; the rest is of no interest.
+            pass
+        finally:
+            self._lock.release()
 
     def put(self, result: Any, block: bool = True, timeout: float | None = None) -> None:
         """Send one result to the worker, and what else the process has found out."""
@@ -111,6 +119,7 @@ class _Channel:
 
     def read(self) -> bytes | None:
         """Return a complete message, or ``None`` when more must come; raise ``EOFError`` at the end."""
+        wanted = _CHUNK
         while True:
             if len(self.buffer) >= _HEAD:
                 end = _HEAD + int.from_bytes(self.buffer[:_HEAD], "big")
@@ -118,8 +127,9 @@ class _Channel:
                     message = bytes(self.buffer[_HEAD:end])
                     del self.buffer[:end]
                     return message
+                wanted = max(_CHUNK, min(end - len(self.buffer), _MOST))
             try:
-                chunk = os.read(self.fd, _CHUNK)
+                chunk = os.read(self.fd, wanted)
             except BlockingIOError:
                 return None
             if not chunk:
@@ -135,6 +145,30 @@ def _await_end(process: Waitable) -> None:
     deadline = time.monotonic() + 0.02
     while process.is_alive() and time.monotonic() < deadline:
         time.sleep(0.0005)
+
+
+class _Opening:
+    """The moment in which a child gets its pipe."""
+
+    __slots__ = ("_process", "_queue", "_reader", "_writer")
+
+    def __init__(self, results: ResultQueue, process: Sender) -> None:
+        self._queue = results
+        self._process = process
+
+    def __enter__(self) -> ChildResults:
+        self._reader, self._writer = os.pipe()
+        self._queue._child = child = ChildResults(self._writer, self._process)
+        return child
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._queue._child = None
+        os.close(self._writer)
+        if kind is not None:
+            os.close(self._reader)
+            return
+        os.set_blocking(self._reader, False)
+        self._queue._watch_channel(_Channel(self._reader, self._process))
 
 
 class ResultQueue:
@@ -223,22 +257,13 @@ class ResultQueue:
 
     cancel_join_thread = join_thread
 
-    @contextlib.contextmanager
-    def channel(self, process: Sender) -> Iterator[ChildResults]:
+    def channel(self, process: Sender) -> _Opening:
         """Open a pipe around the start of ``process``; the value is what the child puts its results on."""
-        reader, writer = os.pipe()
-        try:
-            self._child = ChildResults(writer, process)
-            yield self._child
-        except BaseException:
-            os.close(reader)
-            raise
-        finally:
-            self._child = None
-            os.close(writer)
-        os.set_blocking(reader, False)
-        self._channels[reader] = _Channel(reader, process)
-        self._poller().register(reader, _POLLIN)
+        return _Opening(self, process)
+
+    def _watch_channel(self, channel: _Channel) -> None:
+        self._channels[channel.fd] = channel
+        self._poller().register(channel.fd, _POLLIN)
 
     def drain(self, process: Waitable) -> None:
         """Take in what an ended ``process`` left in its pipe."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import threading
@@ -62,11 +63,17 @@ class _Carried:
         return carry
 
 
-def _is_in_memory(scheduler: Any) -> bool:
-    """Tell whether ``scheduler`` lives in the memory of the worker."""
+@functools.cache
+def _lives_in_memory(kind: Any) -> bool:
     from luigi_clone.scheduler import Scheduler
 
-    return isinstance(scheduler, Scheduler | _OutOfReach)
+    return issubclass(kind, Scheduler | _OutOfReach)
+
+
+def _is_in_memory(scheduler: Any) -> bool:
+    """Tell whether ``scheduler`` lives in the memory of the worker."""
+    kind: Any = type(scheduler)
+    return _lives_in_memory(kind)
 
 
 def _without_scheduler(state: dict[str, Any]) -> dict[str, Any]:
@@ -111,6 +118,7 @@ class TaskStatusReporter:
         self._worker_id = worker_id
         self._scheduler = scheduler
         self.scheduler_messages = scheduler_messages
+        _is_in_memory(scheduler)  # found out before a fork, for all children
 
     def __getstate__(self) -> dict[str, Any]:
         return _without_scheduler(self.__dict__)
