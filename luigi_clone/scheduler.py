@@ -187,6 +187,7 @@ class Scheduler(Answering, Saving, Effects, OperatorCalls, RunningTaskCalls, Vie
     def _set_up(self, limits: Mapping[str, Any]) -> None:
         """Make the state machine, without any task; the world outside is told of nothing yet."""
         self._clock: Callable[[], float] = _wall_clock
+        self._prepared = {}
         self._machine = machine = Machine(_live_options(self._config), {})
         machine.configure_resources(limits)
         self._state = SimpleTaskState(self._config.state_path, machine)
@@ -205,7 +206,15 @@ class Scheduler(Answering, Saving, Effects, OperatorCalls, RunningTaskCalls, Vie
         mail of anything.
         """
         left_out = {
-            *("_clock", "_machine", "_state", "_upstream", "_email_batcher", "_metrics_collector"),
+            *(
+                "_clock",
+                "_prepared",
+                "_machine",
+                "_state",
+                "_upstream",
+                "_email_batcher",
+                "_metrics_collector",
+            ),
             "_Scheduler__history",
             *self._not_copied(),
         }
@@ -383,6 +392,7 @@ class Scheduler(Answering, Saving, Effects, OperatorCalls, RunningTaskCalls, Vie
             batch_id,
             retry_policy_dict,
             owners,
+            self._lease,
         )
         if machine.effects:
             self._run_effects()
@@ -447,7 +457,7 @@ class Scheduler(Answering, Saving, Effects, OperatorCalls, RunningTaskCalls, Vie
         """Note that ``worker`` could not schedule a task, for the next batch mail."""
         if self._email_batcher is None:
             return
-        batcher = self._machine.batcher(kwargs["worker"], family)
+        batcher = self._machine.batcher(kwargs.get("worker", ""), family)
         unbatched = without(params, batcher.batched_args or ())
         self._email_batcher.add_scheduling_fail(task_name, family, unbatched, expl, owners)
 

@@ -2,29 +2,127 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from luigi_clone._scheduler.parts import SchedulerParts
-from luigi_clone._wire.methods import RPC_METHODS
+from luigi_clone._scheduling.answers import Answer
+from luigi_clone._scheduling.arguments import ArgumentError, ConflictError
+from luigi_clone._wire.kinds import BadValueError, Checker
+from luigi_clone._wire.methods import RPC_METHODS, RpcCall
 from luigi_clone._wire.tickets import RefusedError, Reply, Ticket
 
+logger = logging.getLogger("luigi.scheduler")
+
 _STOCK = Ticket()
+_OF_WORKERS = frozenset(("add_task", "get_work", "ping"))
+"""Calls by which a worker learns that it is not known any more."""
+_LONGEST_CLIENT = 64
+_LARGEST = 2**53
+
+
+class _Prepared(NamedTuple):
+    call: RpcCall
+    check: Checker
 
 
 class Answering(SchedulerParts):
     """The part of the scheduler that a server talks to."""
 
+    _prepared: dict[str, _Prepared]
+    _lease: int | None = None
+
     def answer(
         self, name: str, arguments: Mapping[str, Any], ticket: Ticket = _STOCK, in_steps: bool = False
     ) -> Reply:
-        """Make the call ``name`` and return its reply; raise :class:`RefusedError` if it is not made.
+        """Make the call ``name`` and return its reply.
 
         ``in_steps`` allows the response to be a generator of rows (``views.Steps``) where it may be large.
+        A call that comes again with the same request id is not made again: it gets the same answer, as far
+        as that still holds. Raises :class:`RefusedError` if the call is not made; the state is as before.
         """
-        call = getattr(self, name, None) if name in RPC_METHODS else None
+        method = getattr(self, name, None) if name in RPC_METHODS else None
         if in_steps:
-            call = self.in_steps(name) or call
-        if call is None:
+            method = self.in_steps(name) or method
+        if method is None:
             raise RefusedError(404, f"there is no call {name!r}")
-        return Reply(call(**arguments))
+        prepared = self._prepared.get(name)
+        if prepared is None or prepared.call is not RPC_METHODS[name].rpc_call:  # type: ignore[attr-defined]
+            prepared = self._prepare(name)
+        try:
+            arguments = prepared.check(arguments)
+        except BadValueError as error:
+            raise RefusedError(400, str(error)) from None
+        lease = ticket.lease
+        if lease is not None and (type(lease) is not int or not 0 < lease < _LARGEST):
+            raise RefusedError(400, f"the number of a grant must be a whole number above 0, not {lease!r}")
+        request = None if ticket.request_id is None else _parts_of(ticket.request_id)
+        known = None if request is None else self._machine.answers.find(*request)
+        if known is not None:
+            repeated = self._repeated(name, arguments, known)
+            if repeated is not None:
+                return repeated
+        machine = self._machine
+        worker = arguments.get("worker")
+        is_new = name in _OF_WORKERS and worker not in machine.workers
+        is_new = is_new or (known is not None and known.worker_is_new)
+        machine.granted = None
+        self._lease = lease
+        try:
+            response = method(**arguments)
+        except ConflictError as error:
+            logger.warning("Refused what worker %r tells: %s", worker, error)
+            raise RefusedError(409, f"{name}: {error}") from None
+        except ArgumentError as error:
+            raise RefusedError(400, f"{name}: {error}") from None
+        finally:
+            self._lease = None
+        reply = Reply(response, machine.granted, is_new)
+        if request is not None:
+            self._remember(prepared.call, request, worker, reply)
+        return reply
+
+    def _prepare(self, name: str) -> _Prepared:
+        call: RpcCall = RPC_METHODS[name].rpc_call  # type: ignore[attr-defined]
+        prepared = self._prepared[name] = _Prepared(call, call.checker())
+        return prepared
+
+    # ---- answers that were lost
+
+    def _repeated(self, name: str, arguments: Mapping[str, Any], known: Answer) -> Reply | None:
+        """Return the reply to a call that was answered before, None if it has to be made again."""
+        if name != "get_work":
+            return Reply(*known)
+        if known.lease is None:
+            return None
+        given = self._machine.grant_again(self._clock(), arguments["worker"], known.lease)
+        return None if given is None else Reply(given, known.lease, known.worker_is_new)
+
+    def _remember(self, call: RpcCall, request: tuple[str, int], worker: Any, reply: Reply) -> None:
+        """Keep the reply to a call that would do more if it were made again, or that handed something out."""
+        response = reply.response
+        if call.name == "get_work":
+            response = None  # by the number of the grant it is told anew
+            if reply.lease is None and not reply.worker_is_new:
+                return
+        elif call.name == "ping":
+            if not reply.worker_is_new and not response["rpc_messages"]:
+                return
+        elif call.idempotent:
+            return
+        self._machine.keep_answer(*request, worker, response, reply.lease, reply.worker_is_new)
+
+
+def _parts_of(request_id: Any) -> tuple[str, int]:
+    """Return client and number of a request id. Raises RefusedError if it is none."""
+    if isinstance(request_id, str):
+        client, _, number = request_id.rpartition("-")
+        if (
+            0 < len(client) <= _LONGEST_CLIENT
+            and client.isascii()
+            and number.isdecimal()
+            and len(number) < 16
+        ):
+            return client, int(number)
+    raise RefusedError(400, f"a request id must be <client>-<number>, not {str(request_id)[:80]!r}")

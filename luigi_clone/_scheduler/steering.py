@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,8 @@ from luigi_clone._scheduler.parts import SchedulerParts
 from luigi_clone._scheduling import views
 from luigi_clone._scheduling.facade import Task
 from luigi_clone._wire.methods import rpc_method
+
+logger = logging.getLogger("luigi.scheduler")
 
 
 class OperatorCalls(SchedulerParts):
@@ -47,15 +50,18 @@ class OperatorCalls(SchedulerParts):
 
     @rpc_method()
     def send_scheduler_message(self, worker: str, task: str, content: Any) -> dict[str, Any]:
-        """Send a message to a task that runs on ``worker``; return the id to ask for the answer by."""
+        """Send a message to a task that runs on ``worker``; return the id to ask for the answer by.
+
+        The id is None when messages are switched off, or the worker is not there or takes none.
+        """
         if not self._config.send_messages:
             return {"message_id": None}
         import uuid
 
         message_id = str(uuid.uuid4())
         message = {"task_id": task, "message_id": message_id, "content": content}
-        self._machine.send_message(worker, "dispatch_scheduler_message", message)
-        return {"message_id": message_id}
+        sent = self._machine.send_message(worker, "dispatch_scheduler_message", message)
+        return {"message_id": message_id if sent else None}
 
     @rpc_method()
     def add_scheduler_message_response(self, task_id: str, message_id: str, response: Any) -> None:
@@ -97,7 +103,7 @@ class OperatorCalls(SchedulerParts):
     @rpc_method()
     def update_resource(self, resource: str, amount: int) -> bool:
         """Change how much there is of a resource; return false unless that is an int of zero or more."""
-        if not isinstance(amount, int) or amount < 0:
+        if not isinstance(amount, int) or not 0 <= amount < 2**63:
             return False
         self._machine.update_resources({resource: amount})
         return True
@@ -147,7 +153,10 @@ class RunningTaskCalls(SchedulerParts):
         """Hand statistics of a task to the metrics collector."""
         record = self._machine.tasks.get(task_id)
         if record is not None:
-            self._metrics_collector.handle_task_statistics(Task.of(self._machine, record), statistics)
+            try:
+                self._metrics_collector.handle_task_statistics(Task.of(self._machine, record), statistics)
+            except Exception:
+                logger.warning("Error in metrics collector for task %r", task_id, exc_info=True)
 
     @rpc_method()
     def update_metrics_task_started(self, task: Task) -> None:

@@ -13,9 +13,19 @@ from typing import Any
 from luigi_clone._scheduling.model import STATUSES, RetryPolicy
 
 
-def _refusal(reason: str) -> ValueError:
-    # one kind of error for the wrong type and the wrong value: callers are far away, and get its text
-    return ValueError(reason)
+class ArgumentError(ValueError):
+    """An argument that cannot be taken; nothing was changed.
+
+    One kind of error for the wrong type and the wrong value: callers are far away, and get its text.
+    """
+
+
+class ConflictError(ArgumentError):
+    """What is told is about a state of things that has passed; nothing was changed."""
+
+
+def _refusal(reason: str) -> ArgumentError:
+    return ArgumentError(reason)
 
 
 def identifier(name: str, value: Any) -> str:

@@ -21,6 +21,7 @@ class Assignment(Registration):
     def __init__(self, settings: Settings, limits: Mapping[str, float]) -> None:
         super().__init__(settings, limits)
         self.picker: Picker = self.pick
+        self.granted: int | None = None  # number of the grant that the last get_work made, if any
 
     def get_work(
         self,
@@ -35,6 +36,7 @@ class Assignment(Registration):
         ``current_tasks`` are the ids that it runs: one that it should be running but does not name is given
         again, since the answer that gave it was lost.
         """
+        self.granted = None
         if type(worker) is not str:
             worker = arguments.identifier("worker", worker)
         if self.settings.prune_on_get_work:
@@ -99,14 +101,23 @@ class Assignment(Registration):
     def _give(
         self, asker: WorkerRecord, task: TaskRecord, reply: dict[str, Any], now: float, host: Any
     ) -> None:
-        if task.remove is not None:
-            self.set_remove(task, None)
-        self.set_run(task, asker.id, now, task.needs.amounts)
-        self.change_status(task, RUNNING, now)
+        self.grant(task, asker.id, self._next_lease(now), now)
         if self.wants_metrics:
             self.effects.append(("metric", "started", task))
         if self.wants_history:
             self.effects.append(("history", task, RUNNING, host))
+        self._tell_task(task, reply)
+
+    def _next_lease(self, now: float) -> int:
+        """Return the number of a new grant.
+
+        It is greater than all before, also than those of an earlier life of which nothing was kept.
+        """
+        self.granted = lease = max(self.last_lease + 1, int(now * 1000))
+        return lease
+
+    @staticmethod
+    def _tell_task(task: TaskRecord, reply: dict[str, Any]) -> None:
         reply["task_id"] = task.id
         reply["task_family"] = task.family
         reply["task_module"] = task.module
@@ -115,27 +126,47 @@ class Assignment(Registration):
     def _give_batch(
         self, asker: WorkerRecord, chosen: list[TaskRecord], reply: dict[str, Any], now: float
     ) -> None:
-        first = chosen[0]
-        batched_args = self.batcher(asker.id, first.family).batched_args or ()
-        params: dict[str, Any] = dict(first.params)
-        for name in batched_args:
-            params[name] = [task.params[name] for task in chosen]
         ids = [task.id for task in chosen]
         from hashlib import md5  # here, because loading OpenSSL takes longer than all of this package
 
         batch_id = md5("|".join(ids).encode("utf-8"), usedforsecurity=False).hexdigest()
-        for task in chosen:
-            if task.remove is not None:
-                self.set_remove(task, None)
-        self.start_batch(batch_id, asker, tuple(chosen), now)
+        self.start_batch(batch_id, asker, tuple(chosen), self._next_lease(now), now)
+        self._tell_batch(asker, batch_id, chosen, reply)
+
+    def _tell_batch(
+        self, asker: WorkerRecord, batch_id: str, chosen: list[TaskRecord], reply: dict[str, Any]
+    ) -> None:
+        first = chosen[0]
+        params: dict[str, Any] = dict(first.params)
+        for name in self.batcher(asker.id, first.family).batched_args or ():
+            params[name] = [task.params.get(name) for task in chosen]
         reply["task_id"] = None
         reply["task_family"] = first.family
         reply["task_module"] = first.module
         reply["task_params"] = params
         reply["batch_id"] = batch_id
-        reply["batch_task_ids"] = ids
+        reply["batch_task_ids"] = [task.id for task in chosen]
 
     # ---- answers that were lost
+
+    def grant_again(self, now: float, worker: str, lease: int) -> dict[str, Any] | None:
+        """Return again what ``get_work`` gave to ``worker`` by a grant; None if that has passed since."""
+        asker = self.workers.get(worker)
+        if asker is None:
+            return None
+        asker.last_active = asker.last_get_work = now
+        for task in asker.runs.values():
+            if task.lease == lease:
+                reply = self._counts(asker)
+                self._tell_task(task, reply)
+                return reply
+        for batch in asker.batches.values():
+            members = list(batch.members.values())
+            if members and members[0].lease == lease and not batch.heads:
+                reply = self._counts(asker)
+                self._tell_batch(asker, batch.id, members, reply)
+                return reply
+        return None
 
     @staticmethod
     def _lost(asker: WorkerRecord, current_tasks: Collection[str]) -> list[TaskRecord]:

@@ -116,9 +116,15 @@ def _set_failures(machine: Machine, task_id: str, failures: Iterable[float], *re
     machine.set_failures(machine.tasks[task_id], tuple(failures), *rest)
 
 
-def _start_batch(machine: Machine, batch_id: str, worker_id: str, members: Iterable[str], now: float) -> None:
+def _start_batch(
+    machine: Machine, batch_id: str, worker_id: str, members: Iterable[str], lease: int, now: float
+) -> None:
     tasks = tuple(machine.tasks[task_id] for task_id in members)
-    machine.start_batch(batch_id, machine.workers[worker_id], tasks, now)
+    machine.start_batch(batch_id, machine.workers[worker_id], tasks, lease, now)
+
+
+def _lapse_batch(machine: Machine, lease: int, members: Iterable[str]) -> None:
+    machine.lapse_batch(lease, tuple(members))
 
 
 def _set_batcher(
@@ -164,11 +170,14 @@ FACTS: dict[str, Kind] = {
     "task_failures": Kind(("task", "failures", "first", "disabled_at", "expires"), _set_failures),
     "task_retry": Kind(("task", "due"), _task("set_retry")),
     "task_remove": Kind(("task", "due"), _task("set_remove")),
+    "task_granted": Kind(("task", "worker", "lease", "now"), _task("grant")),
+    "task_lease": Kind(("task", "lease"), _task("set_lease")),
     "task_run": Kind(("task", "worker", "started", "held"), _task("set_run")),
     "task_held": Kind(("task", "held"), _task("set_held")),
     "task_batch": Kind(("task", "batch"), _task("set_batch")),
     "task_removed": Kind(("task",), _task("remove_record")),
-    "batch_started": Kind(("batch", "worker", "members", "now"), _start_batch),
+    "batch_started": Kind(("batch", "worker", "members", "lease", "now"), _start_batch),
+    "batch_lapsed": Kind(("lease", "members"), _lapse_batch),
     "batcher_set": Kind(("worker", "family", "batched_args", "size"), _set_batcher),
     "worker_added": Kind(("worker", "now"), _plain("add_worker_record")),
     "worker_info": Kind(("worker", "info"), _worker("set_worker_info")),
@@ -176,6 +185,9 @@ FACTS: dict[str, Kind] = {
     "worker_dropped": Kind(("worker",), _worker("drop_worker")),
     "message_queued": Kind(("worker", "message"), _worker("queue_message")),
     "messages_taken": Kind(("worker",), _worker("take_messages")),
+    "answered": Kind(
+        ("client", "number", "worker", "response", "lease", "worker_is_new"), _plain("keep_answer")
+    ),
     "paused": Kind(("paused",), _plain("set_paused")),
     "limit_set": Kind(("resource", "amount"), _plain("set_limit")),
 }
@@ -186,7 +198,7 @@ def replay(machine: Machine, facts: Iterable[Fact]) -> None:
     """Bring ``machine``, which is new, to the state that the facts tell of.
 
     The facts may come from a store that knows no tuples. Nothing is recorded and nothing is decided anew.
-    Workers count as just seen: when they were last seen is no fact.
+    When workers were last seen is no fact: see :meth:`Machine.welcome_workers`.
     """
     recorded, machine.facts = machine.facts, None
     try:

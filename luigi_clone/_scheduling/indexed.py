@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from heapq import heappush
 from typing import Any
 
+from luigi_clone._scheduling.answers import Answers
 from luigi_clone._scheduling.batches import Grouping
 from luigi_clone._scheduling.index import ReadyIndex
 from luigi_clone._scheduling.model import (
@@ -43,6 +44,9 @@ class Indexed:
         self.version = 0  # changes with every status and every dependency
         self.suspects: dict[str, TaskRecord] = {}  # to be checked: does their runner still exist?
         self.stakeless: dict[str, TaskRecord] = {}  # to be checked: does anybody still want them?
+        self.answers = Answers()
+        self.lapsed: dict[int, tuple[str, ...]] = {}  # grant of a batch whose worker vanished → its members
+        self.last_lease = 0  # number of the latest grant
         self.facts: list[Fact] | None = None
         self._arrivals = 0
         self._orphans: dict[str, dict[str, TaskRecord]] = {}  # unknown id → tasks that depend on it

@@ -101,6 +101,8 @@ class Lifecycle(State):
 
     def _end_batch(self, head: TaskRecord, new: str, now: float) -> None:
         batch = self.batches.get(head.batch_id) if head.batch_id is not None else None
+        if batch is not None and batch.members and head.lease > 0 and head.worker_running is None:
+            self.lapse_batch(head.lease, tuple(batch.members))
         for member in list(batch.members.values()) if batch is not None else ():
             self.change_status(member, new, now)
             self.set_batch(member, None)

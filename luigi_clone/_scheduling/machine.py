@@ -16,6 +16,9 @@ from luigi_clone._scheduling.assignment import Assignment
 from luigi_clone._scheduling.model import TaskRecord, WorkerRecord
 from luigi_clone.task_status import DISABLED, DONE, FAILED, PENDING, RUNNING
 
+_MANY_MESSAGES = 1_000  # for a worker that does not fetch them
+_MANY_ENTRIES = 1_000  # of what a worker tells of itself
+
 
 class Machine(Assignment):
     """The whole scheduler: registration and work, operator actions, and what running tasks tell."""
@@ -26,8 +29,11 @@ class Machine(Assignment):
         """Merge ``info`` (a mapping or a list of pairs) into what is known of the worker."""
         worker = arguments.identifier("worker", worker)
         told = arguments.worker_info(info)
-        record = self._worker(worker, now)
-        self.set_worker_info(record, {**record.info, **told})
+        known = self.workers.get(worker)
+        info = told if known is None else {**known.info, **told}
+        if len(info) > _MANY_ENTRIES:
+            raise arguments.ArgumentError(f"info of a worker may have {_MANY_ENTRIES} entries at most")
+        self.set_worker_info(self._worker(worker, now), info)
 
     def add_task_batcher(self, worker: Any, task_family: str, batched_args: Any, max_batch_size: Any) -> None:
         """Remember how the worker merges tasks of a family."""
@@ -46,9 +52,9 @@ class Machine(Assignment):
         self.set_worker_disabled(self._worker(arguments.identifier("worker", worker), now))
 
     def send_message(self, worker: Any, name: str, arguments_: Mapping[str, Any]) -> bool:
-        """Queue a message for a worker; tell whether there is such a worker."""
+        """Queue a message for a worker; tell whether there is such a worker, and one that takes messages."""
         record = self.workers.get(worker)
-        if record is None:
+        if record is None or len(record.messages) >= _MANY_MESSAGES:
             return False
         self.queue_message(record, {"name": name, "kwargs": dict(arguments_)})
         return True

@@ -118,6 +118,7 @@ class TaskRecord:
         "held",
         "hidden_params",
         "id",
+        "lease",
         "module",
         "more",
         "needs",
@@ -172,6 +173,7 @@ class TaskRecord:
         self.time_running: float | None = None
         self.held: Mapping[str, Any] | None = None  # resources of the current or last run
         self.batch_id: str | None = None
+        self.lease = 0  # number of the last grant; negative when the end of that run was told
         self.accepts_messages = False
         self.batchable = False
         self.retry: float | None = None

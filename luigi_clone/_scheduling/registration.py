@@ -22,6 +22,7 @@ from luigi_clone._scheduling.model import (
 )
 from luigi_clone.task_status import BATCH_RUNNING, DISABLED, DONE, FAILED, PENDING, RUNNING, UNKNOWN
 
+_MANY = 10_000  # so many different values are shared by the tasks that have them
 _NO_POLICY: Mapping[str, Any] = dict.fromkeys(RetryPolicy._fields)  # what a task without a policy sends
 
 
@@ -71,8 +72,12 @@ class Registration(Lifecycle):
         batch_id: str | None = None,
         retry_policy_dict: Mapping[str, Any] | None = None,
         owners: Iterable[str] | None = None,
+        lease: int | None = None,
     ) -> None:
         """Take in what ``worker`` tells about a task, or about the end of its run.
+
+        ``lease`` is the number of the grant by which it runs the task, where it tells that. Raises
+        ConflictError when the task was given out anew since or is DONE.
 
         Raises AssertionError without a worker, and ValueError when an argument would poison the state (a
         priority that cannot be compared, a status that does not exist, …); nothing is changed then.
@@ -96,6 +101,13 @@ class Registration(Lifecycle):
         claimed = None
         if batch_id is not None and wanted is RUNNING:
             claimed = self._claimed(task, batch_id)
+        if wanted is PENDING and not more_deps:
+            lease = None  # a registration tells of no run
+        if lease is not None and task is not None and self._is_told(task, lease, wanted):
+            self.touch(worker, now)
+            if wanted is FAILED and task.lease == lease:
+                self._explain_failure(task, lease, expl, owners, worker)
+            return
 
         sender = self.workers.get(worker)
         if sender is None:
@@ -145,6 +157,8 @@ class Registration(Lifecycle):
                 if stakes:
                     self._stake_deps(task, priority, now, sender)
                 self._raise_priority(task, priority)
+            if lease is not None:
+                self._settle(task, lease, wanted, now, expl)
             return
 
         created = task is None
@@ -213,6 +227,62 @@ class Registration(Lifecycle):
             self.set_policy(task, policy)
         if applied and wanted is PENDING:
             self.change_status(task, PENDING, now)
+        if applied and lease is not None:
+            self._settle(task, lease, wanted, now, expl)
+
+    # ---- runs by number of the grant
+
+    @staticmethod
+    def _is_told(task: TaskRecord, lease: int, wanted: str) -> bool:
+        """Tell whether the scheduler knows already what is reported of the run by grant ``lease``.
+
+        Raises ConflictError if the report comes too late to count.
+        """
+        current = abs(task.lease)
+        if lease < current:
+            raise arguments.ConflictError(
+                f"task {task.id!r} was given out anew (grant {current}, worker {task.worker_running!r}): "
+                f"what is told about grant {lease} comes too late"
+            )
+        if task.status is DONE:
+            if wanted is DONE:
+                return True
+            raise arguments.ConflictError(
+                f"task {task.id!r} is DONE: that it is {wanted} by grant {lease} comes too late"
+            )
+        if task.lease == -lease:
+            return True
+        # its worker had vanished, which counted as the failure of this run
+        return wanted is FAILED and task.lease == lease and task.worker_running is None
+
+    def _explain_failure(self, task: TaskRecord, lease: int, expl: Any, owners: Any, worker: str) -> None:
+        """Keep the reason of a failure that was counted when the worker had vanished."""
+        self.set_lease(task, -lease)
+        if expl is not None:
+            self.set_expl(task, expl)
+        if self.settings.batch_emails:
+            self._collect_failure(task, expl, owners, worker)
+
+    def _settle(self, task: TaskRecord, lease: int, wanted: str, now: float, expl: Any) -> None:
+        """Note that a run has begun by a grant, or that its end was told."""
+        told = lease if wanted is RUNNING else -lease
+        if task.lease != told:
+            self.set_lease(task, told)
+        members = self.lapsed.get(lease, ()) if wanted is not RUNNING else ()
+        if not members:
+            return
+        self.lapse_batch(lease, ())
+        for member in map(self.tasks.get, members):
+            free = member is not None and member.status not in (DONE, RUNNING, BATCH_RUNNING)
+            if member is None or not free or member.lease != lease:
+                continue
+            self.set_lease(member, -lease)
+            if expl is not None:
+                self.set_expl(member, expl)
+            if wanted is DONE:
+                if self.wants_history:
+                    self.effects.append(("history", member, DONE, None))
+                self.change_status(member, DONE, now)
 
     # ---- the parts
 
@@ -226,6 +296,8 @@ class Registration(Lifecycle):
         if given == _NO_POLICY:
             return default
         policy = arguments.retry_policy(given, default)
+        if len(self._policies) >= _MANY:
+            self._policies.clear()
         return self._policies.setdefault(policy, policy)
 
     def _claimed(self, task: TaskRecord | None, batch_id: str) -> Batch | None:
@@ -238,7 +310,7 @@ class Registration(Lifecycle):
             return batch
         if task is not None and task.status is RUNNING:
             return None
-        raise ValueError(f"batch {batch_id!r} does not exist any more, so it cannot be started")
+        raise arguments.ConflictError(f"batch {batch_id!r} does not exist any more, so it cannot be started")
 
     def _describe(
         self,
@@ -266,6 +338,8 @@ class Registration(Lifecycle):
             known = None
         if known is None:
             by_name = arguments.visibilities(given)
+            if len(self._visibilities) >= _MANY:
+                self._visibilities.clear()
             known = Visibilities(by_name, tuple(name for name, one in by_name.items() if one != 0))
             self._visibilities[tuple(by_name.items())] = known
         return known

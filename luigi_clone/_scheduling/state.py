@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from luigi_clone._scheduling.answers import Answer
 from luigi_clone._scheduling.batches import Grouping
 from luigi_clone._scheduling.indexed import Indexed
 from luigi_clone._scheduling.model import (
@@ -27,6 +28,13 @@ from luigi_clone._scheduling.model import (
 from luigi_clone._scheduling.ready import Pool
 from luigi_clone._scheduling.timers import ENABLE, REMOVE, RETRY
 from luigi_clone.task_status import BATCH_RUNNING, DISABLED, DONE, PENDING, RUNNING, UNKNOWN
+
+MANY_LAPSED = 1_000
+"""So many batches of vanished workers are remembered, the latest."""
+MANY_BATCHERS = 10_000
+"""So many workers' ways to batch are remembered beyond those of workers that are there."""
+MANY_RESPONSES = 100
+"""So many answers to messages a task keeps that nobody takes, the latest."""
 
 
 class State(Indexed):
@@ -279,6 +287,8 @@ class State(Indexed):
         responses = {**more.responses, message_id: response}
         if response is None:
             del responses[message_id]
+        elif len(responses) > MANY_RESPONSES:
+            del responses[next(iter(responses))]
         more.responses = responses or NO_RESPONSES
 
     def set_status(self, task: TaskRecord, status: str, now: float) -> None:
@@ -359,6 +369,25 @@ class State(Indexed):
         if running:
             self._enter(task)
 
+    def grant(self, task: TaskRecord, worker_id: str, lease: int, now: float) -> None:
+        """Give the task to ``worker_id``: what most answers of ``get_work`` change, in one."""
+        if self.facts is not None:
+            self.facts.append(("task_granted", task.id, worker_id, lease, now))
+        facts, self.facts = self.facts, None  # the parts are no facts of their own
+        self.last_lease = task.lease = lease
+        if task.remove is not None:
+            self.set_remove(task, None)
+        self.set_run(task, worker_id, now, task.needs.amounts)
+        if task.status is not RUNNING:
+            self.set_status(task, RUNNING, now)
+        self.facts = facts
+
+    def set_lease(self, task: TaskRecord, lease: int) -> None:
+        """Note which grant the task runs by; negative when its end was told."""
+        if self.facts is not None:
+            self.facts.append(("task_lease", task.id, lease))
+        task.lease = lease
+
     def set_held(self, task: TaskRecord, held: Mapping[str, Any]) -> None:
         """Take back a part of what a running task holds."""
         if self.facts is not None:
@@ -419,11 +448,13 @@ class State(Indexed):
     # ---- batches
 
     def start_batch(
-        self, batch_id: str, worker: WorkerRecord, members: tuple[TaskRecord, ...], now: float
+        self, batch_id: str, worker: WorkerRecord, members: tuple[TaskRecord, ...], lease: int, now: float
     ) -> None:
         """Give ``members`` to ``worker``, to be run as one."""
         if self.facts is not None:
-            self.facts.append(("batch_started", batch_id, worker.id, tuple(t.id for t in members), now))
+            ids = tuple(task.id for task in members)
+            self.facts.append(("batch_started", batch_id, worker.id, ids, lease, now))
+        self.last_lease = lease
         batch = Batch(batch_id, worker.id, {})
         self.batches[batch_id] = worker.batches[batch_id] = batch
         facts, self.facts = self.facts, None  # the parts are no facts of their own
@@ -432,6 +463,9 @@ class State(Indexed):
             task.time_running = now
             task.held = task.needs.amounts
             task.batch_id = batch_id
+            task.lease = lease
+            if task.remove is not None:
+                self.set_remove(task, None)
             batch.members[task.id] = task
             self.set_status(task, BATCH_RUNNING, now)
         self.facts = facts
@@ -447,12 +481,27 @@ class State(Indexed):
             batch.members.pop(task.id, None)
             self._forget_batch(batch)
 
+    def lapse_batch(self, lease: int, members: tuple[str, ...]) -> None:
+        """Note what a batch was made of whose worker has vanished, until its end is told after all."""
+        if self.facts is not None:
+            self.facts.append(("batch_lapsed", lease, members))
+        if not members:
+            self.lapsed.pop(lease, None)
+            return
+        if len(self.lapsed) >= MANY_LAPSED:
+            del self.lapsed[next(iter(self.lapsed))]
+        self.lapsed[lease] = members
+
     def set_batcher(
         self, worker_id: str, family: str, batched_args: tuple[str, ...] | None, size: float
     ) -> None:
         """Note how ``worker_id`` can merge tasks of ``family``."""
         if self.facts is not None:
             self.facts.append(("batcher_set", worker_id, family, batched_args, size))
+        if worker_id not in self.batchers and len(self.batchers) >= MANY_BATCHERS:
+            gone = next((other for other in self.batchers if other not in self.workers), None)
+            if gone is not None:
+                del self.batchers[gone]
         self.batchers.setdefault(worker_id, {})[family] = Batcher(batched_args, size)
 
     def grouping(self, family: str, batched_args: tuple[str, ...]) -> Grouping:
@@ -503,6 +552,7 @@ class State(Indexed):
             self.suspects.update(batch.members)
         self._withdraw(worker, stakeholder=True)
         self.index.forget_successors()
+        self.answers.forget_worker(worker.id)
 
     def queue_message(self, worker: WorkerRecord, message: dict[str, Any]) -> None:
         """Let a message wait for the worker's next sign of life."""
@@ -518,6 +568,20 @@ class State(Indexed):
         return messages
 
     # ---- the scheduler
+
+    def keep_answer(
+        self,
+        client: str,
+        number: int,
+        worker_id: str | None,
+        response: Any,
+        lease: int | None,
+        worker_is_new: bool,
+    ) -> None:
+        """Remember what a call was answered, for the case that the answer is lost."""
+        if self.facts is not None:
+            self.facts.append(("answered", client, number, worker_id, response, lease, worker_is_new))
+        self.answers.keep(client, number, worker_id, Answer(response, lease, worker_is_new))
 
     def set_paused(self, paused: bool) -> None:
         """Whether work is given out at all."""
