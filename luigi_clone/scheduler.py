@@ -8,12 +8,12 @@ outside (log lines, mails, metrics, history rows).
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from luigi_clone import metrics, parameter
 from luigi_clone._scheduler.answering import Answering
+from luigi_clone._scheduler.clock import wall_clock
 from luigi_clone._scheduler.effects import Effects, without
 from luigi_clone._scheduler.saving import Saving
 from luigi_clone._scheduler.steering import OperatorCalls, RunningTaskCalls
@@ -90,10 +90,6 @@ logger = logging.getLogger("luigi.scheduler")
 def _get_empty_retry_policy() -> RetryPolicy:
     """Return a policy that leaves everything to the scheduler's settings."""
     return RetryPolicy(None, None, None)
-
-
-def _wall_clock() -> float:
-    return time.time()  # looked up at each call: tests replace it
 
 
 class scheduler(Config):  # noqa: N801 - named after its section
@@ -186,7 +182,7 @@ class Scheduler(Answering, Saving, Effects, OperatorCalls, RunningTaskCalls, Vie
 
     def _set_up(self, limits: Mapping[str, Any]) -> None:
         """Make the state machine, without any task; the world outside is told of nothing yet."""
-        self._clock: Callable[[], float] = _wall_clock
+        self._clock: Callable[[], float] = wall_clock
         self._prepared = {}
         self._machine = machine = Machine(_live_options(self._config), {})
         machine.configure_resources(limits)

@@ -9,6 +9,11 @@ _CATCH_UP = 1 / 16
 """At most so much faster or slower than true it runs while it comes closer to the wall clock."""
 
 
+def wall_clock() -> float:
+    """Return the time of the machine: the clock of a scheduler in its worker's process."""
+    return time.time()  # looked up at each call: tests replace it
+
+
 class SteadyClock:
     """Seconds since the epoch, without the leaps of the wall clock.
 

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from luigi_clone._journal.base import DamagedJournalError, JournalError, NoPlaceError
+from luigi_clone._scheduler.clock import SteadyClock, wall_clock
 from luigi_clone._scheduler.parts import SchedulerParts
 from luigi_clone._scheduling.facts import replay
 from luigi_clone._wire.methods import RPC_METHODS
@@ -133,6 +134,8 @@ class Saving(SchedulerParts):
     def hold(self) -> None:
         """Let changes wait for :meth:`commit`, from now on: the server answers a turn's calls together."""
         self._held = True
+        if self._clock is wall_clock:
+            self._clock = SteadyClock()
         self._let_calls_alone()
 
     def commit(self) -> None:

@@ -101,8 +101,6 @@ class Lifecycle(State):
 
     def _end_batch(self, head: TaskRecord, new: str, now: float) -> None:
         batch = self.batches.get(head.batch_id) if head.batch_id is not None else None
-        if batch is not None and batch.members and head.lease > 0 and head.worker_running is None:
-            self.lapse_batch(head.lease, tuple(batch.members))
         for member in list(batch.members.values()) if batch is not None else ():
             self.change_status(member, new, now)
             self.set_batch(member, None)
@@ -190,6 +188,9 @@ class Lifecycle(State):
             if not running or self.tasks.get(task.id) is not task or self.has_live_runner(task):
                 continue
             worker_id = task.worker_running
+            batch = None if task.batch_id is None else self.batches.get(task.batch_id)
+            if batch is not None and batch.heads and batch.members and task.lease not in self.lapsed:
+                self.lapse_batch(task.lease, tuple(batch.members))
             self.effects.append(
                 (
                     "log",

@@ -589,6 +589,12 @@ class State(Indexed):
             self.facts.append(("paused", paused))
         self.paused = paused
 
+    def set_last_lease(self, lease: int) -> None:
+        """Note the number of the latest grant: later ones are greater."""
+        if self.facts is not None:
+            self.facts.append(("lease_reached", lease))
+        self.last_lease = lease
+
     def set_limit(self, name: str, amount: float) -> None:
         """How much there is of a resource."""
         if self.facts is not None:

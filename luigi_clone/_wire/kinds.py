@@ -115,6 +115,8 @@ def _texts(name: str, value: Any) -> Any:
 
 
 def _texts_or_none(name: str, value: Any) -> Any:
+    if value is not None and not isinstance(value, (list, tuple, set, frozenset)):
+        raise _must(name, TEXTS_OR_NONE.expected, value)
     return None if value is None else _texts(name, value)
 
 

@@ -46,7 +46,16 @@ def task_fields(task):
             name: getattr(task, name)
             for name in (
                 *("id", "seq", "status", "time", "updated", "priority", "policy", "family", "module", "deps"),
-                *("unmet", "severed", "expl", "worker_running", "time_running", "batch_id", "batchable"),
+                *(
+                    "unmet",
+                    "severed",
+                    "expl",
+                    "worker_running",
+                    "time_running",
+                    "batch_id",
+                    "batchable",
+                    "lease",
+                ),
                 *("accepts_messages", "retry", "remove", "hidden_params"),
             )
         },
@@ -81,6 +90,9 @@ def fields(made):
         "batchers": made.batchers,
         "paused": made.paused,
         "limits": made.index.limits,
+        "answers": list(made.answers.all()),
+        "last_lease": made.last_lease,
+        "lapsed": made.lapsed,
         "suspects": {
             task_id
             for task_id, task in made.suspects.items()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from luigi_clone._scheduling import views
+from luigi_clone._scheduling.arguments import ConflictError
 from luigi_clone._scheduling.facts import replay, story
 from luigi_clone._scheduling.invariants import validate
 
@@ -70,6 +71,7 @@ class Rules(RuleBasedStateMachine):
             self.machine.add_task_batcher(worker, "F", ["k"], 2 if worker == "X" else float("inf"))
             self.machine.add_worker(self.now, worker, {"workers": 2})
         self.given = {"X": [], "Y": [], "Z": []}
+        self.leases = {}
 
     @rule(pause=PAUSES)
     def wait(self, pause):
@@ -128,6 +130,13 @@ class Rules(RuleBasedStateMachine):
             assert chosen == expected
         json.dumps(reply)
         self.batch = reply.get("batch_id"), worker, chosen
+        assert (self.machine.granted is not None) == bool(chosen)
+        for task in chosen:
+            self.leases[worker, task] = self.machine.granted
+        if chosen and len(self.leases) % 3 == 0:
+            self.machine.keep_answer(
+                f"c{worker}", len(self.leases), worker, None, self.machine.granted, False
+            )
         if reply["task_id"] and reply["task_id"] not in given:
             given.append(reply["task_id"])
 
@@ -152,20 +161,46 @@ class Rules(RuleBasedStateMachine):
         status=st.sampled_from(["DONE", "DONE", "FAILED", "PENDING"]),
         dep=TASKS,
         assistant=st.booleans(),
+        leased=st.booleans(),
+        again=st.booleans(),
     )
-    def report(self, worker, which, status, dep, assistant):
+    def report(self, worker, which, status, dep, assistant, leased, again):
         given = self.given[worker]
         if given:
-            self.machine.add_task(
-                self.now,
-                task_id=given.pop(which % len(given)),
-                status=status,
-                worker=worker,
-                expl='"text"',
-                runnable=None,
-                assistant=assistant,
-                new_deps=[dep] if status == "PENDING" else [],
-            )
+            task = given[which % len(given)]
+            if not again:
+                given.remove(task)
+            lease = self.leases.get((worker, task)) if leased else None
+            record = self.machine.tasks.get(task)
+            runner = None if record is None or record.status != "RUNNING" else record.worker_running
+            anew = record is not None and lease is not None and abs(record.lease) > lease
+            try:
+                self.machine.add_task(
+                    self.now,
+                    task_id=task,
+                    status=status,
+                    worker=worker,
+                    expl='"text"',
+                    runnable=None,
+                    assistant=assistant,
+                    new_deps=[dep] if status == "PENDING" else [],
+                    lease=lease,
+                )
+            except ConflictError:
+                assert anew or record.status == "DONE"
+            else:
+                assert not anew
+            if anew:
+                assert runner is None or record.worker_running == runner
+
+    @rule(worker=WORKERS)
+    def ask_again(self, worker):
+        for _, _, owner, answer in list(self.machine.answers.all()):
+            if owner == worker:
+                reply = self.machine.grant_again(self.now, worker, answer.lease)
+                if reply is not None and reply["task_id"]:
+                    record = self.machine.tasks[reply["task_id"]]
+                    assert (record.status, record.worker_running) == ("RUNNING", worker)
 
     @rule(worker=WORKERS)
     def ping(self, worker):

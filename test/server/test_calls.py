@@ -150,7 +150,7 @@ def test_get_and_post_are_the_same_and_the_body_counts(served):
         ("GET", "/api/resource_list?data=", 400),
         ("GET", "/api/resource_list?data=x", 400),
         ("GET", "/api/resource_list?data=[1]", 400),
-        ("GET", "/api/resource_list?data=%7B%22x%22:1%7D", 500),
+        ("GET", "/api/resource_list?data=%7B%22x%22:1%7D", 400),
         ("GET", "/api/resource_list?data=%FF", 400),
     ],
 )
@@ -163,12 +163,22 @@ def test_the_root_leads_to_the_page(served):
     assert (status, headers["Location"]) == (302, "static/visualiser/index.html")
 
 
-def test_an_error_reaches_the_client_without_its_cause(served, caplog):
+def test_a_refused_call_tells_the_reason(served):
+    status, _, body = served.call("disable_worker", nobody=1)
+    assert status == 400
+    assert "there is no argument &#x27;nobody&#x27; (there is: worker)" in body
+
+
+def test_an_error_reaches_the_client_without_its_cause(served, caplog, monkeypatch):
+    def broken(worker):
+        raise TypeError("the cause")
+
+    monkeypatch.setattr(served.scheduler, "disable_worker", broken)
     luigi.configuration.get_config().set("core", "rpc_retry_attempts", "1")
     with pytest.raises(RPCError) as caught:
-        RemoteScheduler(served.url)._request("/api/disable_worker", {"nobody": 1})
+        RemoteScheduler(served.url).disable_worker(worker="X")
     assert "500" in str(caught.value.sub_exception)
-    assert served.ask("GET", "/api/disable_worker")[2] == (
+    assert served.call("disable_worker", worker="X")[2] == (
         "<html><title>500: Internal Server Error</title><body>500: Internal Server Error</body></html>"
     )
     assert "TypeError" in caplog.text, "the cause is in the log"
