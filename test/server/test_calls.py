@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import http.client
 import json
 import signal
@@ -166,7 +167,7 @@ def test_the_root_leads_to_the_page(served):
 def test_a_refused_call_tells_the_reason(served):
     status, _, body = served.call("disable_worker", nobody=1)
     assert status == 400
-    assert "there is no argument &#x27;nobody&#x27; (there is: worker)" in body
+    assert "there is no argument 'nobody' (there is: worker)" in html.unescape(body)
 
 
 def test_an_error_reaches_the_client_without_its_cause(served, caplog, monkeypatch):
@@ -229,6 +230,7 @@ def test_metrics(served):
 def test_the_names_of_what_is_bound():
     code = """
 import asyncio
+import html
 from luigi_clone import scheduler, server
 async def main():
     print(server._init_api(scheduler.Scheduler(), 0, "127.0.0.1")[0][0])
