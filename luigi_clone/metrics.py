@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Callable, Mapping
 from enum import Enum
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["MetricsCollector", "MetricsCollectors", "NoMetricsCollector"]
+__all__ = ["Gauges", "MetricsCollector", "MetricsCollectors", "NoMetricsCollector"]
+
+
+class Gauges(NamedTuple):
+    """How a scheduler stands at a moment."""
+
+    tasks: Mapping[str, int]
+    """Status → number of tasks."""
+    workers: Mapping[str, int]
+    """``active`` and ``disabled`` → number of workers."""
+    resources: Mapping[str, tuple[float, float]]
+    """Name of a configured resource → how much there is of it and how much is used."""
+    paused: bool
 
 
 class MetricsCollectors(Enum):
@@ -87,6 +100,15 @@ class MetricsCollector(abc.ABC):
 
     def handle_task_statistics(self, task: Any, statistics: Any) -> None:  # noqa: B027 - optional
         """Take in what the task tells of its own run."""
+
+    def watch(self, read: Callable[[], Gauges]) -> None:  # noqa: B027 - optional
+        """Take the function that tells how the scheduler stands; it is quick however many tasks there are."""
+
+    def observe_queue_latency(self, task: Any, seconds: float) -> None:  # noqa: B027 - optional
+        """Take in how long a task waited from when it could run until it was given to a worker."""
+
+    def observe_rpc(self, method: str, seconds: float) -> None:  # noqa: B027 - optional
+        """Take in how long the server worked at a call."""
 
     def generate_latest(self) -> Any:
         """Return the body of the answer to ``/metrics``; None is an empty one."""

@@ -172,6 +172,7 @@ class Scheduler(Answering, Saving, Effects, OperatorCalls, RunningTaskCalls, Vie
         self._metrics_collector = metrics.MetricsCollectors.get(
             self._config.metrics_collector, self._config.metrics_custom_import
         )
+        self._metrics_collector.watch(self._gauges)
         self._machine.wants_metrics = not isinstance(self._metrics_collector, metrics.NoMetricsCollector)
         self._task_history = task_history_impl or self._configured_history()
         if self._config.batch_emails:

@@ -21,6 +21,7 @@ import tornado.netutil
 import tornado.web
 
 from luigi_clone._journal.base import JournalError
+from luigi_clone._web import history
 from luigi_clone._web.access import ALL, CALLS, ERRORS, AccessLog
 from luigi_clone._web.api import Api, RPCHandler
 from luigi_clone._web.doors import Doors, SettingError, cors, listen_addresses
@@ -42,9 +43,12 @@ __all__ = [
     "SettingError",
     "app",
     "cors",
+    "from_utc",
     "run",
     "stop",
 ]
+
+from_utc = history.from_utc
 
 logger = logging.getLogger("luigi.server")
 
@@ -74,6 +78,7 @@ def _application(maker: Direct, api: Api, log: AccessLog, doors: Doors | None) -
             (r"/api/(.*)", RPCHandler, {**shared, "api": api}),
             (r"/static/(.*)", StaticHandler, {"path": str(_STATIC)}),
             (r"/metrics", MetricsHandler, shared),
+            *history.routes(maker.scheduler),
         ],
         compress_response=True,
         log_function=log.note_handler,
@@ -238,6 +243,13 @@ def _end_by_signals(ended: asyncio.Event) -> None:
     for name in _END_SIGNALS:
         if hasattr(signal, name):
             loop.add_signal_handler(getattr(signal, name), ended.set)
+
+
+def __getattr__(name: str) -> Any:
+    """Find the handlers of the history's pages, which others subclass."""
+    if name in history.__all__ and name != "routes":
+        return getattr(history, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def stop() -> None:

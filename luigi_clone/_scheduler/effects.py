@@ -10,7 +10,8 @@ from typing import Any
 from luigi_clone._scheduler.parts import SchedulerParts
 from luigi_clone._scheduling import views
 from luigi_clone._scheduling.facade import Task
-from luigi_clone._scheduling.model import TaskRecord
+from luigi_clone._scheduling.model import WORKER_STATE_ACTIVE, WORKER_STATE_DISABLED, TaskRecord
+from luigi_clone.metrics import Gauges
 
 logger = logging.getLogger("luigi.scheduler")
 
@@ -42,6 +43,27 @@ class Effects(SchedulerParts):
                 getattr(collector, f"handle_task_{event}")(task)
         except Exception:
             logger.warning("Error in metrics collector for task %r", record.id, exc_info=True)
+
+    def _effect_queue_latency(self, record: TaskRecord, seconds: float) -> None:
+        try:
+            self._metrics_collector.observe_queue_latency(Task.of(self._machine, record), seconds)
+        except Exception:
+            logger.warning("Error in metrics collector for task %r", record.id, exc_info=True)
+
+    def _gauges(self) -> Gauges:
+        """Tell how the scheduler stands, without looking at any task."""
+        machine = self._machine
+        disabled = sum(worker.disabled for worker in machine.workers.values())
+        used = machine.index.resources
+        return Gauges(
+            {status: len(tasks) for status, tasks in machine.by_status.items()},
+            {WORKER_STATE_ACTIVE: len(machine.workers) - disabled, WORKER_STATE_DISABLED: disabled},
+            {
+                name: (total, used[name].used if name in used else 0)
+                for name, total in machine.index.limits.items()
+            },
+            machine.paused,
+        )
 
     def _effect_disable_mail(self, record: TaskRecord) -> None:
         from luigi_clone._postman import post_error_email

@@ -111,18 +111,22 @@ class Saving(SchedulerParts):
             logger.info("Limits of resources that were set at run time stay in force: %s", told)
 
     def dump(self) -> None:
-        """Prepare for the end of the process: collected failures are mailed, the journal is closed."""
+        """Prepare for the end of the process: collected failures are mailed, the journal is closed.
+
+        The rest of the history is written when that is durable which it tells of.
+        """
         if self._email_batcher is not None:
             from luigi_clone._postman import POSTMAN
 
             self._email_batcher.send_email()
             POSTMAN.finish()
         journal = self._journal
+        if journal is not None and self._failed is None:
+            self.commit()
+        self._task_history.flush()
         if journal is None:
             logger.info("No state was saved: none is kept")
             return
-        if self._failed is None:
-            self.commit()
         self._journal = None
         self._machine.facts = None
         self._let_calls_alone()

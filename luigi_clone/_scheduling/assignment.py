@@ -101,6 +101,8 @@ class Assignment(Registration):
     def _give(
         self, asker: WorkerRecord, task: TaskRecord, reply: dict[str, Any], now: float, host: Any
     ) -> None:
+        if self.wants_metrics:
+            self._measure_wait(task, now)
         self.grant(task, asker.id, self._next_lease(now), now)
         if self.wants_metrics:
             self.effects.append(("metric", "started", task))
@@ -130,6 +132,9 @@ class Assignment(Registration):
         from hashlib import md5  # here, because loading OpenSSL takes longer than all of this package
 
         batch_id = md5("|".join(ids).encode("utf-8"), usedforsecurity=False).hexdigest()
+        if self.wants_metrics:
+            for task in chosen:
+                self._measure_wait(task, now)
         self.start_batch(batch_id, asker, tuple(chosen), self._next_lease(now), now)
         self._tell_batch(asker, batch_id, chosen, reply)
 
@@ -146,6 +151,16 @@ class Assignment(Registration):
         reply["task_params"] = params
         reply["batch_id"] = batch_id
         reply["batch_task_ids"] = [task.id for task in chosen]
+
+    def _measure_wait(self, task: TaskRecord, now: float) -> None:
+        """Tell the metrics how long it could have run, which is since it or a dependency last changed."""
+        if task.status is PENDING:
+            ready = task.updated
+            for dep in task.deps:
+                other = self.tasks.get(dep)
+                if other is not None and other.updated > ready:
+                    ready = other.updated
+            self.effects.append(("queue_latency", task, max(0.0, now - ready)))
 
     # ---- answers that were lost
 

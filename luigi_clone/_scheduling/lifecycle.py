@@ -17,6 +17,7 @@ Effect = tuple[Any, ...]
 EFFECTS: Mapping[str, tuple[str, ...]] = {
     "log": ("message", "arguments"),  # at level INFO
     "metric": ("event", "task"),  # event: started, done, failed, disabled
+    "queue_latency": ("task", "seconds"),  # from when it could run until it was given to a worker
     "history": ("task", "status", "host"),
     "disable_mail": ("task",),
     "batch_failure": ("task", "expl", "owners", "batched_args"),

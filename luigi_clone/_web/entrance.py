@@ -39,13 +39,12 @@ class MetricsHandler(GuardedHandler):
         self._scheduler = scheduler
 
     def get(self) -> None:
-        """Write the collector's text; 404 when none is configured."""
+        """Write the collector's text, which is empty where none is configured."""
         collector = self._scheduler._metrics_collector
         text = collector.generate_latest()
-        if not text:
-            raise tornado.web.HTTPError(404)
-        collector.configure_http_handler(self)
-        self.write(text)
+        if text:
+            collector.configure_http_handler(self)
+            self.write(text)
 
 
 class StaticHandler(GuardedHandler, tornado.web.StaticFileHandler):

@@ -141,7 +141,7 @@ def test_get_and_post_are_the_same_and_the_body_counts(served):
         ("GET", "/static/none.html", 404),
         ("GET", "/static/%2e%2e/server.py", 403),
         ("GET", "/api/batch", 405),
-        ("GET", "/metrics", 404),
+        ("GET", "/metrics", 200),
         ("PUT", "/api/ping", 405),
         ("DELETE", "/api/ping", 405),
         ("HEAD", "/api/ping", 405),
