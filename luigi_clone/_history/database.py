@@ -10,6 +10,7 @@ from typing import Any
 from luigi_clone._history import tables
 
 import sqlalchemy  # isort: skip - after the room that says what to do where it is missing
+import sqlalchemy.event
 import sqlalchemy.exc
 import sqlalchemy.orm
 import sqlalchemy.pool
@@ -37,6 +38,9 @@ class Database:
         else:
             options["pool_pre_ping"] = True
         self.engine = sqlalchemy.create_engine(url, **options)
+        if self.engine.dialect.name == "sqlite":
+            # an event of a record that another process has deleted is refused, as elsewhere
+            sqlalchemy.event.listen(self.engine, "connect", _check_references)
         self.sessions = sqlalchemy.orm.sessionmaker(bind=self.engine, expire_on_commit=False, future=True)
         tables.prepare(self.engine)
 
@@ -66,6 +70,10 @@ class Database:
             return True
         away = (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.TimeoutError)
         return isinstance(error, (*away, OSError))
+
+
+def _check_references(connection: Any, record: Any) -> None:
+    connection.execute("PRAGMA foreign_keys = ON")
 
 
 def _is_in_memory(url: str) -> bool:
