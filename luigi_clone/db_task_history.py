@@ -71,7 +71,7 @@ class DbTaskHistory(TaskHistory):
         now = datetime.datetime.now()
         self._writer.put(Event(task.id, task.family, task.params or {}, status, host, now))
 
-    def flush(self, timeout: float = 10.0) -> bool:
+    def flush(self, timeout: float = 5.0) -> bool:
         """Wait until what was told so far is written; false where that does not succeed."""
         return self._writer.flush(timeout)
 

@@ -108,7 +108,7 @@ class MetricsCollector(abc.ABC):
         """Take in how long a task waited from when it could run until it was given to a worker."""
 
     def observe_rpc(self, method: str, seconds: float) -> None:  # noqa: B027 - optional
-        """Take in how long a call to the server took, from its arrival to its answer."""
+        """Take in how long the scheduler worked at a call that came to the server."""
 
     def generate_latest(self) -> Any:
         """Return the body of the answer to ``/metrics``; None is an empty one."""

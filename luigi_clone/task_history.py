@@ -49,7 +49,7 @@ class TaskHistory(abc.ABC):
     def task_started(self, task: Any, worker_host: str | None) -> None:
         """Note that the task was given to a worker on ``worker_host``."""
 
-    def flush(self, timeout: float = 10.0) -> bool:
+    def flush(self, timeout: float = 5.0) -> bool:
         """Wait until what was told so far is kept; false where that takes longer than ``timeout`` seconds."""
         return True
 

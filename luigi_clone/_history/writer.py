@@ -21,6 +21,8 @@ _GATHERING = 0.1
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 60.0
 """Seconds between two attempts while the database is away."""
 _TEND_EVERY = 3600.0
+_PATIENCE = 5.0
+"""Seconds for which the end of a process waits for the database."""
 
 
 class Event(NamedTuple):
@@ -100,7 +102,7 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="luigi-task-history", daemon=True)
         self._thread.start()
 
-    def flush(self, timeout: float = 10.0) -> bool:
+    def flush(self, timeout: float = _PATIENCE) -> bool:
         """Wait until the events so far are written; false if the store is away, or at the end of the time."""
         if os.getpid() != self._pid or threading.current_thread() is self._thread:
             return False
@@ -116,7 +118,7 @@ class Writer:
             )
             return self._settled >= target
 
-    def close(self, timeout: float = 10.0) -> None:
+    def close(self, timeout: float = _PATIENCE) -> None:
         """Write what waits, and end the thread; the log tells what could not be written."""
         if os.getpid() != self._pid:
             return

@@ -50,6 +50,13 @@ class Effects(SchedulerParts):
         except Exception:
             logger.warning("Error in metrics collector for task %r", record.id, exc_info=True)
 
+    def _observe_call(self, name: str, seconds: float) -> None:
+        """Tell the metrics how long a call took that came from outside."""
+        try:
+            self._metrics_collector.observe_rpc(name, seconds)
+        except Exception:
+            logger.warning("Error in metrics collector for call %r", name, exc_info=True)
+
     def _gauges(self) -> Gauges:
         """Tell how the scheduler stands, without looking at any task."""
         machine = self._machine

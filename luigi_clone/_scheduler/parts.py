@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from luigi_clone._scheduling.machine import Machine
     from luigi_clone._scheduling.views import Upstream
     from luigi_clone.batch_notifier import BatchNotifier
+    from luigi_clone.task_history import TaskHistory
 
 
 class SchedulerParts:
@@ -22,6 +23,10 @@ class SchedulerParts:
     _upstream: Upstream
     _email_batcher: BatchNotifier | None
     _metrics_collector: metrics.MetricsCollector
+
+    @property
+    def _task_history(self) -> TaskHistory:
+        raise NotImplementedError
 
     def prune(self) -> None:
         """Do what is due."""

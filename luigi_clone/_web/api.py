@@ -181,9 +181,3 @@ class RPCHandler(GuardedHandler):
         self.finish(b"".join(answer.pieces))
 
     post = get
-
-    def on_finish(self) -> None:
-        """Tell the metrics how long the call took, from its arrival to its answer."""
-        method = self.path_args[0]
-        if method in RPC_METHODS:
-            self._scheduler._metrics_collector.observe_rpc(method, self.request.request_time())

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
-import tornado.web
+from luigi_clone._web.doors.handlers import GuardedHandler, error_page
 
 if TYPE_CHECKING:
     from luigi_clone.scheduler import Scheduler
@@ -42,7 +42,7 @@ _LARGEST_NUMBER = 2**63 - 1
 _FORMATS = ("%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%d %H:%M:%S")
 
 
-class BaseTaskHistoryHandler(tornado.web.RequestHandler):
+class BaseTaskHistoryHandler(GuardedHandler):
     """What the pages share. Without a history, and for a task it does not know, the answer is 404."""
 
     def initialize(self, scheduler: Scheduler) -> None:
@@ -69,9 +69,10 @@ class BaseTaskHistoryHandler(tornado.web.RequestHandler):
 
         return await asyncio.get_running_loop().run_in_executor(None, ask)
 
-    async def prepare(self) -> None:
+    def prepare(self) -> None:
         """Answer 404 where no history is kept."""
-        if not hasattr(self._scheduler.task_history, "_session"):
+        super().prepare()
+        if not self._finished and not hasattr(self._scheduler.task_history, "_session"):
             self.refuse("The history of tasks is not kept: [scheduler] record_task_history switches it on.")
 
     def refuse(self, reason: str) -> None:
@@ -116,7 +117,9 @@ class ByParamsHandler(ByNameHandler):
         except ValueError:
             params = None
         if not isinstance(params, dict):
-            raise tornado.web.HTTPError(400, "data is no JSON object", reason="data is no JSON object")
+            self.set_status(400)
+            self.finish(error_page(400, "data is no JSON object"))
+            return
         await self.show(name, params)
 
 
@@ -171,8 +174,10 @@ class SelectedRunHandler(BaseTaskHistoryHandler):
         self.render("history_runs.html", name=name, bars=_bars(runs), runs=_RUNS)
 
 
-class StyleHandler(tornado.web.RequestHandler):
+class StyleHandler(GuardedHandler):
     """``/history.css``: how the pages look."""
+
+    role = None
 
     def get(self) -> None:
         """Answer with the style sheet."""

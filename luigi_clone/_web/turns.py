@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,7 @@ class Direct:
         self, name: str, arguments: Mapping[str, Any], ticket: Ticket, in_steps: bool = False
     ) -> Outcome:
         """Make a call. Its outcome is final only when :meth:`after_commit` says so."""
+        begun = time.perf_counter()
         try:
             reply = self.scheduler.answer(name, arguments, ticket, in_steps=in_steps)
         except RefusedError as refused:
@@ -51,6 +53,7 @@ class Direct:
             return RefusedError(500, "")
         if self._ailing:
             self._ailing.discard(name)
+        self.scheduler._observe_call(name, time.perf_counter() - begun)
         return reply
 
     def after_commit(self, then: Continuation) -> None:

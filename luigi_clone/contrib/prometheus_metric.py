@@ -133,7 +133,7 @@ class PrometheusMetricsCollector(MetricsCollector):
         self._state.waits.observe(seconds)
 
     def observe_rpc(self, method: str, seconds: float) -> None:
-        """Take in how long a call to the server took, from its arrival to its answer."""
+        """Take in how long the scheduler worked at a call that came to the server."""
         durations = self._state.calls.get(method)
         if durations is None:
             durations = self._state.calls[method] = _Distribution(_RPC_BOUNDS)
@@ -194,7 +194,7 @@ class _State:
             self.waits.total,
         )
         calls = core.HistogramMetricFamily(
-            "luigi_rpc_duration_seconds", "time from the arrival of a call to its answer", labels=["method"]
+            "luigi_rpc_duration_seconds", "time that the scheduler worked at a call", labels=["method"]
         )
         for method, durations in sorted(self.calls.items()):
             calls.add_metric([method], durations.buckets(), durations.total)
