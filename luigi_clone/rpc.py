@@ -1,34 +1,44 @@
 """The client of a central scheduler: the scheduler's methods, called over HTTP.
 
 Each call is a form POST to ``<url>/api/<method>`` with one field ``data``, a JSON object of the arguments;
-the answer is ``{"response": ...}``.  Nothing here loads the scheduler itself.
+the answer is ``{"response": ...}``.  Where many calls are made at once, they travel together as one POST to
+``<url>/api/batch``; a server that does not know it gets them one by one.  Nothing here loads the scheduler
+itself.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MethodType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 from luigi_clone import configuration
+from luigi_clone._client.addresses import split_credentials as _split_credentials
+from luigi_clone._client.addresses import urljoin as _urljoin
+from luigi_clone._client.connections import Tls
+from luigi_clone._client.grants import Grants
+from luigi_clone._client.messages import Form
+from luigi_clone._client.outbox import Call, Outbox, document_of
+from luigi_clone._client.patience import Attempts, reason_of, status_of
+from luigi_clone._client.transports import Fetcher, RequestsFetcher, URLLibFetcher, choose_fetcher
 from luigi_clone._wire.methods import RPC_METHODS
+from luigi_clone._wire.tickets import LEASE_HEADER, NEW_WORKER_HEADER, RefusedError, Reply, Ticket
 
-if TYPE_CHECKING:
-    from urllib.request import Request
-
-    from requests import Session
-
-__all__ = ["RPCError", "RemoteScheduler", "RequestsFetcher", "URLLibFetcher"]
+__all__ = ["RPCError", "RemoteScheduler", "RequestsFetcher", "URLLibFetcher", "_urljoin"]
 
 logger = logging.getLogger("luigi-interface")
 
-# Answers that another attempt cannot change: the request itself is refused.  404 and 5xx are not among them,
-# because proxies give them while the server behind restarts.
-_FINAL_HTTP_STATUS = frozenset({400, 401, 403, 405, 411, 413, 414, 415, 422, 431})
+_TOKEN_VARIABLE = "LUIGI_SCHEDULER_TOKEN"  # noqa: S105 - where the token is, not the token
+_PATIENCE = 7200.0
+"""Long enough for an outage that somebody is called for; no worker waits a day for a server that is gone."""
+_CONFLICT = 409
+"""A report about a grant that does not count any more: the task was given to another worker, or is done."""
 
 
 class RPCError(Exception):
@@ -39,136 +49,20 @@ class RPCError(Exception):
         self.sub_exception = sub_exception
 
 
-class Fetcher(Protocol):
-    """How a request travels; ``raises`` are the exceptions that mean the transport failed."""
-
-    @property
-    def raises(self) -> tuple[type[BaseException], ...]: ...
-
-    def fetch(self, full_url: str, body: Mapping[str, str] | None, timeout: float) -> str: ...
-
-    def close(self) -> None: ...
-
-
-class URLLibFetcher:
-    """Transport by the standard library: a connection for each call."""
-
-    @property
-    def raises(self) -> tuple[type[BaseException], ...]:
-        """Exception types that become :class:`RPCError` after the last attempt."""
-        from urllib.error import URLError
-
-        return (URLError, TimeoutError)
-
-    def _create_request(self, full_url: str, body: Mapping[str, str] | None = None) -> Request:
-        """Return the request: user and password of the URL go to a header, ``body`` becomes a form."""
-        from urllib.parse import urlencode
-        from urllib.request import Request
-
-        url, username, password = _split_credentials(full_url)
-        request = Request(url)  # noqa: S310 - the scheme is the user's own setting
-        if username:
-            import base64
-
-            credentials = base64.b64encode(f"{username}:{password or ''}".encode()).decode("ascii")
-            request.add_header("Authorization", f"Basic {credentials}")
-        if body:
-            request.data = urlencode(body).encode("utf-8")
-        return request
-
-    def fetch(self, full_url: str, body: Mapping[str, str] | None, timeout: float) -> str:
-        """Send ``body`` and return the answer's text; ``timeout`` in seconds."""
-        from io import BytesIO
-        from urllib.error import HTTPError
-        from urllib.request import urlopen
-
-        request = self._create_request(full_url, body=body)
-        try:
-            with urlopen(request, timeout=timeout) as answer:  # noqa: S310 - as in _create_request
-                text: str = answer.read().decode("utf-8")
-                return text
-        except HTTPError as error:
-            # The exception holds the connection: keep what was said, and close it now.
-            with error:
-                said = BytesIO(error.read())
-            raise HTTPError(request.full_url, error.code, error.reason, error.headers, said) from None
-
-    def close(self) -> None:
-        """Do nothing: no connection is kept."""
-
-
-class RequestsFetcher:
-    """Transport by the package ``requests``: one session, hence kept connections, per process."""
+class _OfThisProcess:
+    """What a client must not share with a forked or unpickled copy of itself."""
 
     def __init__(self) -> None:
-        self.session: Session = _new_session()
         self.process_id = os.getpid()
+        self.name = os.urandom(8).hex()
+        self.number = 0
+        self.lock = threading.Lock()
+        self.answered = threading.Condition(self.lock)
 
-    @property
-    def raises(self) -> tuple[type[BaseException], ...]:
-        """Exception types that become :class:`RPCError` after the last attempt."""
-        from requests.exceptions import RequestException
-
-        return (RequestException,)
-
-    def check_pid(self) -> None:
-        """Open a new session in a forked process: on a shared connection answers would mix."""
-        process_id = os.getpid()
-        if process_id != self.process_id:
-            self.session, self.process_id = _new_session(), process_id
-
-    def fetch(self, full_url: str, body: Mapping[str, str] | None, timeout: float) -> str:
-        """Send ``body`` and return the answer's text; ``timeout`` in seconds."""
-        from urllib.parse import unquote
-
-        self.check_pid()
-        # Credentials left in the URL would come back in the text of the library's exceptions.
-        url, username, password = _split_credentials(full_url)
-        auth = None if username is None or password is None else (unquote(username), unquote(password))
-        answer = self.session.post(url, data=body, timeout=timeout, auth=auth)
-        answer.raise_for_status()
-        return answer.text
-
-    def close(self) -> None:
-        """Close the kept connections."""
-        self.session.close()
-
-
-def _new_session() -> Session:
-    try:
-        import requests_unixsocket as library
-    except ImportError:
-        import requests as library
-    session: Session = library.Session()
-    return session
-
-
-def _choose_fetcher(url: str) -> Fetcher:
-    from importlib.util import find_spec
-
-    has_unix_socket = find_spec("requests_unixsocket") is not None
-    if url.startswith("http+unix://"):
-        assert has_unix_socket, "You need to install requests-unixsocket for Unix socket support."
-    if has_unix_socket or find_spec("requests") is not None:
-        return RequestsFetcher()
-    return URLLibFetcher()
-
-
-def _split_credentials(url: str) -> tuple[str, str | None, str | None]:
-    """Return the URL without user and password, and these two as written."""
-    scheme, separator, rest = url.partition("://")
-    end = min((index for index in map(rest.find, "/?#") if index >= 0), default=len(rest))
-    userinfo, at, host = rest[:end].rpartition("@")
-    if not separator or not at:
-        return url, None, None
-    username, colon, password = userinfo.partition(":")
-    return f"{scheme}://{host}{rest[end:]}", username, password if colon else None
-
-
-def _urljoin(base: str, url: str) -> str:
-    """Append ``url`` to the path of ``base``, as a proxy with a path prefix needs it."""
-    stem = base.partition("#")[0].partition("?")[0]
-    return f"{stem}{url}" if url.startswith("/") else f"{stem}/{url}"
+    def next_request_id(self) -> str:
+        with self.lock:
+            self.number += 1
+            return f"{self.name}-{self.number}"
 
 
 class RemoteScheduler:
@@ -176,9 +70,14 @@ class RemoteScheduler:
 
     It has each call of the scheduler as a method with the same parameters (a missing one raises TypeError).
     A call that fails is tried ``[core] rpc_retry_attempts`` times with ``rpc_retry_wait`` seconds between
-    attempts, each with a timeout of ``connect_timeout`` seconds (default ``rpc_connect_timeout``), and then
-    raises :class:`RPCError`.  ``http://user:password@host`` gives basic authentication; user and password
-    appear neither in logs nor in error texts.
+    attempts on an average, each with a timeout of ``connect_timeout`` seconds (default
+    ``rpc_connect_timeout``), and then raises :class:`RPCError`.  A scheduler that has answered before and is
+    away now is waited for ``rpc_patience`` seconds.  A call that is tried again has the same request id, by
+    which the server knows it.
+    ``http://user:password@host`` gives basic authentication, ``[core] scheduler_token`` or the variable
+    ``LUIGI_SCHEDULER_TOKEN`` a token; none of them appears in logs or in error texts.
+
+    One object serves any number of threads; a forked or unpickled copy opens connections of its own.
     """
 
     def __init__(self, url: str = "http://localhost:8082/", connect_timeout: float | None = None) -> None:
@@ -190,7 +89,20 @@ class RemoteScheduler:
         self._rpc_retry_attempts = config.getint("core", "rpc_retry_attempts", 3)
         self._rpc_retry_wait = config.getint("core", "rpc_retry_wait", 30)
         self._rpc_log_retries = config.getboolean("core", "rpc_log_retries", True)
-        self._fetcher: Fetcher = _choose_fetcher(url)
+        self._rpc_patience = config.getfloat("core", "rpc_patience", _PATIENCE)
+        self._token = os.environ.get(_TOKEN_VARIABLE) or config.get("core", "scheduler_token", "")
+        self._fetcher: Fetcher = choose_fetcher(
+            Tls(
+                config.get("core", "scheduler_ca_certificate", "") or None,
+                config.get("core", "scheduler_client_certificate", "") or None,
+                config.get("core", "scheduler_client_key", "") or None,
+            )
+        )
+        self._takes_batches = True
+        self._has_answered = False
+        self._grants = Grants()
+        self._outbox = Outbox()
+        self._own = _OfThisProcess()
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         """Find the calls that were declared by a scheduler class after this module was imported."""
@@ -199,21 +111,193 @@ class RemoteScheduler:
         except KeyError:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}") from None
 
+    def __getstate__(self) -> dict[str, Any]:
+        state = self.__dict__.copy()
+        del state["_outbox"], state["_own"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._outbox, self._own = Outbox(), _OfThisProcess()
+
+    def _this_process(self) -> _OfThisProcess:
+        if self._own.process_id != os.getpid():
+            self._own = _OfThisProcess()
+        return self._own
+
     def close(self) -> None:
-        """Close kept connections."""
+        """Send what waits, without waiting for a scheduler that is away, and close kept connections."""
+        self._outbox.check_pid()
+        if self._outbox.calls:
+            self._flush_in_haste()
         self._fetcher.close()
+
+    # -- calls that travel together ------------------------------------------------
+
+    @contextlib.contextmanager
+    def collecting(self, attend: Callable[[], None] | None = None) -> Iterator[None]:
+        """Let ``add_task`` calls of this thread wait for each other within this context.
+
+        They are sent with the next other call, when there are 200 of them, or with one that comes 50 ms after
+        the first; at the end of the context; or by :meth:`flush`.  An error is raised there, for the first
+        bad one.
+        ``attend`` is called at least once a second while the thread waits for a scheduler that is away.
+        """
+        outbox = self._outbox
+        outbox.check_pid()
+        previous, outbox.attend = outbox.attend, attend or outbox.attend
+        outbox.depth += 1
+        try:
+            yield
+        except BaseException:
+            if outbox.depth == 1 and outbox.calls:
+                self._flush_in_haste()
+            raise
+        else:
+            if outbox.depth == 1:
+                self.flush()
+        finally:
+            # in a child that was forked within, the count begins anew
+            outbox.depth = max(0, outbox.depth - 1)
+            outbox.attend = previous
+
+    @contextlib.contextmanager
+    def in_haste(self) -> Iterator[None]:
+        """Try requests of this thread once within this context, whatever the options say."""
+        self._outbox.hasty += 1
+        try:
+            yield
+        finally:
+            self._outbox.hasty -= 1
+
+    def flush(self) -> None:
+        """Send what waits; raise :class:`RPCError` for the first call that the scheduler refuses."""
+        self._outbox.check_pid()
+        calls = self._outbox.take()
+        if calls:
+            self._send_together(calls)
+
+    def _flush_in_haste(self) -> None:
+        """Send what waits if the scheduler is there; on the way out of an error another one is of no use."""
+        with self.in_haste():
+            try:
+                self.flush()
+            except Exception as error:
+                logger.warning("Could not tell the scheduler %r all: %s", self._shown_url, error)
+
+    def forgot(self, worker: str) -> bool:
+        """Tell once whether the scheduler has answered as if it had never heard of a worker of ours."""
+        return self._grants.forgot(worker)
+
+    # -- one call ------------------------------------------------
 
     def _request(self, url: str, data: Mapping[str, Any], attempts: int = 3, allow_null: bool = True) -> Any:
         """Call ``url`` with the arguments ``data`` and return the response.
 
         An answer null is asked for again at once, ``attempts`` times in all, unless ``allow_null``.
         """
-        body = {"data": json.dumps(data)}
+        name = url.rpartition("/")[2]
+        outbox = self._outbox
+        outbox.check_pid()
         for _ in range(attempts):
-            response = json.loads(self._fetch(url, body))["response"]
+            call = Call(name, data, self._ticket_of(name, data))
+            if outbox.depth and name == "add_task":
+                if outbox.add(call):
+                    self.flush()
+                return None
+            waiting = outbox.take()
+            if waiting:
+                response = self._send_together([*waiting, (call, call.as_item())])
+            else:
+                response = self._send_alone(call, url)
             if allow_null or response is not None:
                 return response
         raise RPCError(f"Received null response from remote scheduler {self._shown_url!r}")
+
+    def _ticket_of(self, name: str, data: Mapping[str, Any]) -> Ticket:
+        return Ticket(self._this_process().next_request_id(), self._grants.lease_of(name, data))
+
+    def _send_alone(self, call: Call, url: str | None = None) -> Any:
+        form = Form(json.dumps(call.arguments), call.headers)
+        try:
+            answer = self._fetch(url or f"/api/{call.name}", form)
+        except RPCError as error:
+            if status_of(error.sub_exception) != _CONFLICT:
+                raise
+            self._log_conflict(call, str(error))
+            return None
+        headers = getattr(answer, "headers", None) or {}
+        lease = headers.get(LEASE_HEADER)
+        is_new = headers.get(NEW_WORKER_HEADER) == "1"
+        reply = Reply(json.loads(answer)["response"], int(lease) if lease else None, is_new)
+        self._grants.note(call.name, call.arguments, reply)
+        return reply.response
+
+    def _send_together(self, calls: list[tuple[Call, str]]) -> Any:
+        """Make the calls in their order and return the response to the last one."""
+        if len(calls) == 1 and not self._outbox.depth:
+            return self._send_alone(calls[0][0].as_it_was(calls[0][1]))
+        if not self._takes_batches:
+            return self._send_one_by_one(calls)
+        document = document_of([item for _, item in calls])
+        try:
+            answer = self._fetch("/api/batch", Form(document, document=document.encode("ascii")))
+        except BaseException as error:
+            status = status_of(getattr(error, "sub_exception", error))
+            if status in (404, 405):
+                # a server that was made before there were batches
+                self._takes_batches = False
+                return self._send_one_by_one(calls)
+            if status == 413 and len(calls) > 1:
+                middle = len(calls) // 2
+                self._send_together(calls[:middle])
+                return self._send_together(calls[middle:])
+            self._outbox.put_back([each for each in calls if each[0].name == "add_task"])
+            raise
+        return self._response_of([call for call, _ in calls], json.loads(answer)["response"])
+
+    def _send_one_by_one(self, calls: list[tuple[Call, str]]) -> Any:
+        response = None
+        left = list(calls)
+        try:
+            while left:
+                call, item = left.pop(0)
+                response = self._send_alone(call.as_it_was(item))
+        except BaseException:
+            self._outbox.put_back([each for each in left if each[0].name == "add_task"])
+            raise
+        return response
+
+    def _response_of(self, calls: list[Call], answers: list[dict[str, Any]]) -> Any:
+        """Note all answers to a batch and return the last response; raise for the first error."""
+        if len(answers) != len(calls):
+            raise RPCError(
+                f"The remote scheduler {self._shown_url!r} gave {len(answers)} answers to {len(calls)} calls"
+            )
+        refused: RPCError | None = None
+        for call, answer in zip(calls, answers, strict=True):
+            error = answer.get("error")
+            if error is None:
+                reply = Reply(
+                    answer.get("response"), answer.get("lease"), bool(answer.get("worker_is_new", False))
+                )
+                self._grants.note(call.name, call.arguments, reply)
+                continue
+            cause = RefusedError(int(error.get("status", 500)), str(error.get("reason", "")))
+            text = f"The remote scheduler {self._shown_url!r} refused {call.name}: {cause.status}: {cause}"
+            if cause.status == _CONFLICT:
+                self._log_conflict(call, text)
+            elif refused is None:
+                refused = RPCError(text, cause)
+        if refused is not None:
+            raise refused from refused.sub_exception
+        return answers[-1].get("response")
+
+    def _log_conflict(self, call: Call, text: str) -> None:
+        # What was done is done; the scheduler has its reason not to count it, and the worker goes on.
+        logger.warning("A report about task %s does not count: %s", call.arguments.get("task_id"), text)
+
+    # -- one request ------------------------------------------------
 
     @property
     def _shown_url(self) -> str:
@@ -226,34 +310,81 @@ class RemoteScheduler:
         it is.
         """
         full_url = _urljoin(self._url, url_suffix)
-        attempts = max(1, self._rpc_retry_attempts)
-        attempt = 1
+        if self._token and isinstance(body, Form):
+            body.headers["Authorization"] = f"Bearer {self._token}"
+        hasty = self._outbox.hasty > 0
+        attempts = Attempts(
+            1 if hasty else self._rpc_retry_attempts,
+            self._rpc_retry_wait,
+            self._rpc_patience if self._has_answered and not hasty else 0.0,
+        )
         while True:
             try:
-                return self._fetcher.fetch(full_url, body, self._connect_timeout)
+                answer = self._fetcher.fetch(full_url, body, self._connect_timeout)
             except Exception as error:
-                last = attempt >= attempts or _is_final(error)
+                if url_suffix == "/api/batch" and status_of(error) in (404, 405):
+                    raise
+                pause = attempts.next_wait(error)
                 if self._rpc_log_retries:
-                    self._log_failure(attempt, attempts, last)
-                if last:
-                    if not isinstance(error, self._fetcher.raises):
+                    self._log_failure(attempts, pause)
+                if pause is None:
+                    final = self._final_error(attempts, error)
+                    if final is error:
                         raise
-                    message = f"Errors ({attempt} attempts) when connecting to remote scheduler"
-                    raise RPCError(f"{message} {self._shown_url!r}", error) from error
-            time.sleep(self._rpc_retry_wait)
-            attempt += 1
+                    raise final from error
+            else:
+                self._note_answer(attempts)
+                return answer
+            if attempts.in_patience:
+                self._wait(pause)
+            elif pause:
+                time.sleep(pause)
 
-    def _log_failure(self, attempt: int, attempts: int, last: bool) -> None:
-        logger.warning("Failed connecting to remote scheduler %r", self._shown_url, exc_info=True)
-        if not last:
-            logger.info("Retrying attempt %s of %s (max)", attempt + 1, attempts)
-            logger.info("Wait for %d seconds", self._rpc_retry_wait)
+    def _final_error(self, attempts: Attempts, error: Exception) -> Exception:
+        status = status_of(error)
+        if not isinstance(error, self._fetcher.raises) and status is None:
+            return error
+        message = f"Errors ({attempts.made} attempts) when connecting to remote scheduler {self._shown_url!r}"
+        reason = reason_of(error)
+        return RPCError(f"{message}: {status}: {reason}" if reason else message, error)
 
+    def _note_answer(self, attempts: Attempts) -> None:
+        self._has_answered = True
+        if attempts.made:
+            if self._rpc_log_retries and attempts.in_patience:
+                logger.info("The remote scheduler %r answers again", self._shown_url)
+            own = self._this_process()
+            with own.answered:
+                own.answered.notify_all()
 
-def _is_final(error: Exception) -> bool:
-    """Return whether the server refused the request in a way that repeating it cannot change."""
-    status = getattr(error, "code", None) or getattr(getattr(error, "response", None), "status_code", None)
-    return status in _FINAL_HTTP_STATUS
+    def _wait(self, seconds: float) -> None:
+        """Wait, attending to what the thread is in charge of, until another thread gets an answer."""
+        attend = self._outbox.attend
+        own = self._this_process()
+        end = time.monotonic() + seconds
+        left = seconds
+        while left > 0:
+            if attend is not None:
+                attend()
+            with own.answered:
+                if own.answered.wait(min(left, 1.0)):
+                    return
+            left = end - time.monotonic()
+
+    def _log_failure(self, attempts: Attempts, pause: float | None) -> None:
+        # what is repeated all the time for an hour tells nothing new
+        logger.warning(
+            "Failed connecting to remote scheduler %r",
+            self._shown_url,
+            exc_info=attempts.made <= attempts.count or pause is None,
+        )
+        if pause is None:
+            return
+        if attempts.in_patience:
+            logger.info("Retrying for %d more seconds (max)", max(0.0, attempts.left()))
+        else:
+            logger.info("Retrying attempt %s of %s (max)", attempts.made + 1, attempts.count)
+        logger.info("Wait for %d seconds", pause)
 
 
 for _name, _method in RPC_METHODS.items():

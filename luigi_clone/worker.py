@@ -336,6 +336,7 @@ class Worker(RunningTasks):
             status=RUNNING,
             batch_id=get_work_response["batch_id"],
         )
+        self._say_all()  # the task may speak for itself as soon as it runs
         return task.task_id
 
     def _load_unknown_task(self, task_id: str, reply: dict[str, Any]) -> str | None:
@@ -421,12 +422,13 @@ class Worker(RunningTasks):
         self.run_succeeded = True
         if self._assistant and self._strangers.any_is_welcome:
             logger.warning(ASSISTANT_WARNING)
-        self._add_worker()
         try:
-            self._run_until_idle()
-            while self._running_tasks:
-                logger.debug("Shut down Worker, %d more tasks to go", len(self._running_tasks))
-                self._handle_next_task()
+            with self._collecting():
+                self._add_worker()
+                self._run_until_idle()
+                while self._running_tasks:
+                    logger.debug("Shut down Worker, %d more tasks to go", len(self._running_tasks))
+                    self._handle_next_task()
         finally:
             POSTMAN.finish()
             self._termination_guard.remove()

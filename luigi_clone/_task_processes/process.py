@@ -181,6 +181,7 @@ class TaskProcess(_Process):
         if task.worker_timeout is not None:
             worker_timeout = task.worker_timeout
         self.worker_timeout = worker_timeout
+        self.deadline: float | None = None
         self.timeout_time = time.time() + worker_timeout if worker_timeout else None
         self.use_multiprocessing = use_multiprocessing or self.timeout_time is not None
         if self.use_multiprocessing or "multiprocessing" in sys.modules:
@@ -206,6 +207,16 @@ class TaskProcess(_Process):
     def check_complete(self, task: Task) -> bool:
         """Return whether ``task`` is complete, from the worker's cache when there is one."""
         return check_complete_cached(task, self.task_completion_cache)
+
+    @property
+    def timeout_time(self) -> float | None:
+        """The Unix time at which the attempt is to end; ``deadline`` is that by a clock nobody sets."""
+        return self._timeout_time
+
+    @timeout_time.setter
+    def timeout_time(self, when: float | None) -> None:
+        self._timeout_time = when
+        self.deadline = None if when is None else time.monotonic() + when - time.time()
 
     # -- the attempt ------------------------------------------------
 
@@ -235,7 +246,7 @@ class TaskProcess(_Process):
             external = is_external(task)
             if self.check_unfulfilled_deps and not external:
                 self._check_dependencies(outcome.missing)
-            started = time.time()
+            started = time.monotonic()
             outcome.status = None
             task.trigger_event(Event.START, task)
             if external:
@@ -293,7 +304,7 @@ class TaskProcess(_Process):
 
     def _succeed(self, started: float) -> Any:
         task = self.task
-        task.trigger_event(Event.PROCESSING_TIME, task, time.time() - started)
+        task.trigger_event(Event.PROCESSING_TIME, task, time.monotonic() - started)
         expl = task.on_success()
         logger.info("[pid %s] Worker %s done      %s", os.getpid(), self.worker_id, task)
         task.trigger_event(Event.SUCCESS, task)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from luigi_clone import notifications
 from luigi_clone._postman import post_error_email
 from luigi_clone._worker.command_line import shown_command
-from luigi_clone._worker.state import WorkerState
+from luigi_clone._worker.talking import Talking
 
 if TYPE_CHECKING:
     from luigi_clone.task import Task
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("luigi-interface")
 
 
-class FailureReports(WorkerState):
+class FailureReports(Talking):
     """The part of a worker that reports failures to people."""
 
     def _log_complete_error(self, task: Task, tb: str) -> None:

@@ -10,9 +10,12 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from luigi_clone._task_processes.forking import talking
+from luigi_clone._worker.talking import in_haste
 from luigi_clone.task_status import RUNNING
 
 logger = logging.getLogger("luigi-interface")
+
+_RAREST_PING = 10.0
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -214,6 +217,7 @@ class KeepAliveThread(threading.Thread):
         self._worker_id = worker_id
         self._ping_interval = ping_interval
         self._rpc_message_callback = rpc_message_callback
+        self._failures = 0
 
     def stop(self) -> None:
         """Let the thread end; it wakes at once."""
@@ -221,17 +225,25 @@ class KeepAliveThread(threading.Thread):
 
     def run(self) -> None:
         """Ping until stopped."""
-        while not self._should_stop.wait(self._ping_interval):
+        while not self._should_stop.wait(self._next_wait()):
             self._ping()
         logger.info("Worker %s was stopped. Shutting down Keep-Alive thread", self._worker_id)
 
+    def _next_wait(self) -> float:
+        # A scheduler that is away is asked less and less often, yet is to hear of its workers when back.
+        longer = self._ping_interval * 2.0 ** min(self._failures, 10)
+        return max(self._ping_interval, min(longer, _RAREST_PING))
+
     def _ping(self) -> None:
         try:
-            with talking():
+            # tried once: the next ping is the next attempt
+            with talking(), in_haste(self._scheduler):
                 response = self._scheduler.ping(worker=self._worker_id)
-        except Exception:  # the next ping may get through
+        except Exception:
             logger.warning("Failed pinging scheduler")
+            self._failures += 1
             return
+        self._failures = 0
         for message in (response or {}).get("rpc_messages", ()):
             logger.info("Worker %s got message %s", self._worker_id, message)
             try:

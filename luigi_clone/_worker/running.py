@@ -161,12 +161,22 @@ class RunningTasks(SchedulingPhase):
         self._judged.add(task_id)
         self._task_result_queue.put((task_id, FAILED, message, [], []))
 
+    def _attend_children(self) -> None:
+        """End what ran out of time, while the worker waits for a scheduler that is away."""
+        for task_id, process in self._running_tasks.items():
+            if task_id in self._timed_out or not isinstance(process, TaskProcess):
+                continue
+            if _is_late(process) and process.is_alive():
+                self._time_out(task_id, process)
+        if self._endings:
+            self._endings = press_all(self._endings)
+
     def _result_wait(self) -> float:
         """Return how long to wait for a result: until the next timeout, ``wait_interval`` at most."""
         wait = self._config.wait_interval
         for task_id, process in self._running_tasks.items():
             if process.timeout_time is not None and task_id not in self._timed_out:
-                wait = min(wait, process.timeout_time - time.time())
+                wait = min(wait, _time_left(process))
         for ending in self._endings:
             wait = min(wait, ending.kill_at - time.monotonic())
         return max(wait, 0.001)
@@ -180,7 +190,11 @@ class RunningTasks(SchedulingPhase):
             self._purge_children()
             results = self._task_result_queue
             try:
-                result = results.get(timeout=self._result_wait() if results.empty() else 0)
+                if results.empty():
+                    self._say_all()
+                    result = results.get(timeout=self._result_wait())
+                else:
+                    result = results.get(timeout=0)
             except queue.Empty:
                 return
             task_id, status, expl, missing, new_requirements = result
@@ -314,7 +328,14 @@ class RunningTasks(SchedulingPhase):
 
 
 def _is_late(process: Any) -> bool:
-    return process.timeout_time is not None and time.time() > float(process.timeout_time)
+    return process.timeout_time is not None and _time_left(process) < 0
+
+
+def _time_left(process: Any) -> float:
+    """Return the seconds until a process with a timeout has to end, whatever is done to the clock."""
+    if isinstance(process, TaskProcess) and process.deadline is not None:
+        return process.deadline - time.monotonic()
+    return float(process.timeout_time) - time.time()
 
 
 def _message_queue(in_child: bool) -> Any:

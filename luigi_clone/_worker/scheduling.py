@@ -64,10 +64,11 @@ class SchedulingPhase(FailureReports):
         self.add_succeeded = True
         self._validate_task(task)
         try:
-            if multiprocess:
-                self._walk_in_parallel(task, processes)
-            else:
-                self._walk(task)
+            with self._collecting():
+                if multiprocess:
+                    self._walk_in_parallel(task, processes)
+                else:
+                    self._walk(task)
         except (KeyboardInterrupt, TaskException):
             raise
         except Exception as exception:

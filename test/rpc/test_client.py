@@ -349,7 +349,9 @@ def test_waits_between_attempts(connect, server, monkeypatch):
     client._rpc_retry_wait = 30
     with pytest.raises(luigi.RPCError):
         client.ping(worker="W")
-    assert waited == [30, 30]
+    first, second = waited
+    assert 0 < first < 20 < second
+    assert first + second >= 60  # the patience that the options ask for
 
 
 def test_transport_is_chosen_by_what_is_installed(monkeypatch):
@@ -357,10 +359,6 @@ def test_transport_is_chosen_by_what_is_installed(monkeypatch):
     assert isinstance(luigi.RemoteScheduler("http://h:1")._fetcher, rpc.RequestsFetcher)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert isinstance(luigi.RemoteScheduler("http://h:1")._fetcher, rpc.URLLibFetcher)
-    with pytest.raises(
-        AssertionError, match=r"You need to install requests-unixsocket for Unix socket support\."
-    ):
-        luigi.RemoteScheduler("http+unix://%2Frun%2Fluigid.sock/")
 
 
 def test_connection_is_kept_and_a_forked_child_makes_its_own(server):
