@@ -2,7 +2,7 @@
 
 ``[scheduler] record_task_history`` switches it on; section ``[task_history]`` says where it is:
 ``db_connection`` is SQLAlchemy's URL. ``keep_days`` (0: for ever) is how long events are kept, and
-``max_waiting`` (20000) how many may wait while the database is slow or away.
+``max_waiting`` (100000) how many may wait while the database is slow or away.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import sqlalchemy.orm
 
 __all__ = ["Base", "DbTaskHistory", "TaskEvent", "TaskParameter", "TaskRecord"]
 
-_MAX_WAITING = 20_000
+_MAX_WAITING = 100_000
 _RECENT = datetime.timedelta(days=1)
 
 
