@@ -142,6 +142,11 @@ class Saving(SchedulerParts):
             self._clock = SteadyClock()
         self._let_calls_alone()
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether everything that was done is stored, and told outside: :meth:`commit` would do nothing."""
+        return not self._machine.facts and not self._machine.effects and self._failed is None
+
     def commit(self) -> None:
         """Make all changes durable, then do what follows from them outside.
 

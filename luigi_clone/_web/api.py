@@ -7,11 +7,9 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
-from tornado.httputil import HTTPServerRequest
-
 from luigi_clone._web.answers import Answer, Package, beside, body_of
 from luigi_clone._web.answers import refusal as refusal_of
-from luigi_clone._web.asking import arguments_of, batch_of, ticket_of
+from luigi_clone._web.asking import Asked, arguments_of, batch_of, ticket_of
 from luigi_clone._web.batch import Batch, calls_in
 from luigi_clone._web.doors.handlers import GuardedHandler
 from luigi_clone._web.large import LargeAnswer, Slices, is_in_steps
@@ -40,7 +38,7 @@ class Api:
         self._slices = Slices()
         self._under_way: set[asyncio.Task[None]] = set()
 
-    def answer(self, name: str, request: HTTPServerRequest, send: Send) -> None:
+    def answer(self, name: str, request: Asked, send: Send) -> None:
         """Make the call ``name`` that ``request`` asks for, and hand the answer to ``send``, now or later."""
         try:
             if name == BATCH:
@@ -52,7 +50,7 @@ class Api:
         except Exception:
             self._fail(send)
 
-    def _answer_call(self, name: str, request: HTTPServerRequest, send: Send) -> None:
+    def _answer_call(self, name: str, request: Asked, send: Send) -> None:
         outcome = self._maker.make(name, arguments_of(request), ticket_of(request.headers), in_steps=True)
         if isinstance(outcome, RefusedError):
             self._when_durable(send, lambda: refusal_of(outcome))
@@ -64,7 +62,7 @@ class Api:
     def _when_durable(self, send: Send, answer: Callable[[], Answer]) -> None:
         self._maker.after_commit(lambda loss: send(answer() if loss is None else refusal_of(loss)))
 
-    def _answer_large(self, reply: Reply, request: HTTPServerRequest, send: Send) -> None:
+    def _answer_large(self, reply: Reply, request: Asked, send: Send) -> None:
         package = Package(request.method or "GET", request.headers)
         large = LargeAnswer(reply.response, package)
 
@@ -82,7 +80,7 @@ class Api:
         else:
             self._go_on(rest(), send)
 
-    def _answer_batch(self, request: HTTPServerRequest, send: Send) -> None:
+    def _answer_batch(self, request: Asked, send: Send) -> None:
         if request.method != "POST":
             raise RefusedError(405, "a batch is sent by POST")
         calls = calls_in(batch_of(request))
@@ -139,7 +137,7 @@ def refused(refusal: Refusal) -> Answer:
     return answer
 
 
-def _packed(reply: Reply, request: HTTPServerRequest) -> Answer:
+def _packed(reply: Reply, request: Asked) -> Answer:
     package = Package(request.method or "GET", request.headers)
     package.add(body_of(reply))
     return package.answer(beside(reply))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from binascii import a2b_qp
+from typing import Any, Protocol
 from urllib.parse import unquote_to_bytes
 
-from tornado.httputil import HTTPHeaders, HTTPServerRequest, parse_body_arguments
+from tornado.escape import parse_qs_bytes
+from tornado.httputil import HTTPHeaders, parse_body_arguments
 
 from luigi_clone._wire.tickets import LEASE_HEADER, REQUEST_ID_HEADER, RefusedError, Ticket
 
@@ -16,7 +18,24 @@ _LONGEST_REQUEST_ID = 200
 _STOCK = Ticket()
 
 
-def arguments_of(request: HTTPServerRequest) -> dict[str, Any]:
+class Asked(Protocol):
+    """A request for a call, as far as it matters: Tornado's have this shape too."""
+
+    @property
+    def method(self) -> str | None: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def remote_ip(self) -> str | None: ...
+    @property
+    def query(self) -> str: ...
+    @property
+    def headers(self) -> HTTPHeaders: ...
+    @property
+    def body(self) -> bytes: ...
+
+
+def arguments_of(request: Asked) -> dict[str, Any]:
     """Return the keyword arguments of a call: the JSON object in the field ``data`` of body or query.
 
     With the field in both places the body's counts, as the last one does of several; without it there are no
@@ -26,7 +45,7 @@ def arguments_of(request: HTTPServerRequest) -> dict[str, Any]:
     return {} if field is None else _object(field, "the field 'data'")
 
 
-def batch_of(request: HTTPServerRequest) -> dict[str, Any]:
+def batch_of(request: Asked) -> dict[str, Any]:
     """Return the object that a batch is asked for by: in the field ``data``, or as a body in JSON."""
     kind = request.headers.get("Content-Type", "")
     if kind.partition(";")[0].strip().lower() == "application/json":
@@ -59,12 +78,12 @@ def ticket(request_id: Any, lease: Any) -> Ticket:
     return Ticket(request_id, lease)
 
 
-def _field_of(request: HTTPServerRequest) -> bytes | None:
+def _field_of(request: Asked) -> bytes | None:
     body = request.body
     if body:
         kind = request.headers.get("Content-Type", "")
         if kind.startswith(_FORM) and body.startswith(_ONE_FIELD) and b"&" not in body:
-            return unquote_to_bytes(body[len(_ONE_FIELD) :].replace(b"+", b" "))
+            return unquoted(body[len(_ONE_FIELD) :])
         values: dict[str, list[bytes]] = {}
         try:
             parse_body_arguments(kind, body, values, {}, request.headers)
@@ -74,8 +93,21 @@ def _field_of(request: HTTPServerRequest) -> bytes | None:
             return values["data"][-1]
     if not request.query:
         return None
-    found = request.query_arguments.get("data")
+    found = parse_qs_bytes(request.query, keep_blank_values=True).get("data")
     return found[-1] if found else None
+
+
+def unquoted(text: bytes) -> bytes:
+    """Undo the quoting of a form's field.
+
+    Quoted-printable is the same but for the sign, and the standard library undoes it fifty times as fast.
+    """
+    text = text.replace(b"+", b" ")
+    if not (b"=" in text or b"\n" in text or b"\r" in text):
+        plain = a2b_qp(text.replace(b"%", b"="))
+        if len(plain) == len(text) - 2 * text.count(b"%"):
+            return plain  # else a sign was followed by something else than two digits
+    return unquote_to_bytes(text)
 
 
 def _object(text: bytes, where: str) -> dict[str, Any]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Awaitable, Iterator
+from itertools import chain
+from typing import Any
 from urllib.parse import unquote
 
 import tornado.iostream
@@ -14,7 +16,7 @@ from tornado.httputil import (
     HTTPHeaders,
     HTTPMessageDelegate,
     HTTPServerConnectionDelegate,
-    HTTPServerRequest,
+    RequestStartLine,
     ResponseStartLine,
 )
 
@@ -22,9 +24,6 @@ from luigi_clone._web.access import AccessLog
 from luigi_clone._web.answers import SERVER, Answer, Clock, reason_of
 from luigi_clone._web.api import Api, refused, role_of_call
 from luigi_clone._web.doors import Doors
-
-if TYPE_CHECKING:
-    pass
 
 _PREFIX = "/api/"
 _METHODS = ("POST", "GET")
@@ -52,6 +51,43 @@ class Gate(HTTPServerConnectionDelegate):
         self.application.on_close(server_conn)
 
 
+class _CallRequest:
+    """What there is to know of a request for a call."""
+
+    __slots__ = ("began", "body", "headers", "method", "path", "query", "remote_ip")
+
+    def __init__(
+        self, start_line: RequestStartLine, headers: HTTPHeaders, connection: HTTPConnection
+    ) -> None:
+        self.began = time.perf_counter()
+        self.method = start_line.method
+        self.path, _, self.query = start_line.path.partition("?")
+        self.headers = headers
+        self.body = b""
+        self.remote_ip: str = getattr(getattr(connection, "context", None), "remote_ip", "")
+
+
+class _Lines(HTTPHeaders):
+    """Headers that are written as they come; their names are well-formed already."""
+
+    def __init__(self, lines: list[tuple[str, str]]) -> None:
+        super().__init__()
+        self._lines = lines
+
+    def get_all(self) -> Iterator[tuple[str, str]]:
+        """Return the lines, then what was added."""
+        return chain(self._lines, super().get_all())
+
+    def __contains__(self, name: object) -> bool:
+        return any(name == known for known, _ in self._lines) or super().__contains__(name)
+
+    def __getitem__(self, name: str) -> str:
+        for known, value in self._lines:
+            if name == known:
+                return value
+        return super().__getitem__(name)
+
+
 class _Passage(HTTPMessageDelegate):
     """One request, and its answer if it is for a call."""
 
@@ -60,13 +96,11 @@ class _Passage(HTTPMessageDelegate):
         self._server_conn = server_conn
         self._connection = connection
         self._elsewhere: HTTPMessageDelegate | None = None
-        self._is_closed = False
+        self._is_closed = self._is_answered = False
 
     def headers_received(self, start_line: Any, headers: HTTPHeaders) -> Awaitable[None] | None:
         if start_line.path.startswith(_PREFIX) and start_line.method in _METHODS:
-            self._request = HTTPServerRequest(
-                connection=self._connection, start_line=start_line, headers=headers
-            )
+            self._request = _CallRequest(start_line, headers, self._connection)
             self._body: list[bytes] = []
             self._take_in()
             return None
@@ -92,6 +126,8 @@ class _Passage(HTTPMessageDelegate):
         if self._elsewhere is not None:
             self._elsewhere.finish()
             return
+        if self._is_answered:
+            return  # it was not let in
         request, body = self._request, self._body
         request.body = body[0] if len(body) == 1 else b"".join(body)
         self._gate.api.answer(self._name, request, self._send)
@@ -102,18 +138,18 @@ class _Passage(HTTPMessageDelegate):
             self._elsewhere.on_connection_close()
 
     def _send(self, answer: Answer) -> None:
-        if self._is_closed:
+        if self._is_closed or self._is_answered:
             return
-        headers = HTTPHeaders()
-        add = headers.add
-        add("Server", SERVER)
-        add("Date", self._gate.clock.now())
-        for name, value in self._gate.doors.response_headers(self._request, is_error=answer.status >= 400):
-            add(name, value)
-        for name, value in answer.headers:
-            add(name, value)
+        self._is_answered = True
+        lines = [
+            ("Server", SERVER),
+            ("Date", self._gate.clock.now()),
+            *self._gate.doors.response_headers(self._request, is_error=answer.status >= 400),
+            *answer.headers,
+        ]
         if answer.status != 304:
-            add("Content-Length", str(answer.length))
+            lines.append(("Content-Length", str(answer.length)))
+        headers = _Lines(lines)
         start_line = ResponseStartLine("", answer.status, reason_of(answer.status))
         if answer.length <= _PIECE:
             self._connection.write_headers(start_line, headers, b"".join(answer.pieces) or None)
@@ -147,5 +183,5 @@ class _Passage(HTTPMessageDelegate):
     def _note(self, status: int) -> None:
         request = self._request
         self._gate.log.note(
-            status, request.method or "", request.path, request.remote_ip or "", request.request_time()
+            status, request.method, request.path, request.remote_ip, time.perf_counter() - request.began
         )

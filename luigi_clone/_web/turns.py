@@ -95,7 +95,10 @@ class Turns(Direct):
         return self._loss or super().make(name, arguments, ticket, in_steps)
 
     def after_commit(self, then: Continuation) -> None:
-        """Call ``then`` at the end of this turn of the event loop."""
+        """Call ``then`` at the end of this turn of the event loop; at once if nothing is to be stored."""
+        if not self._waiting and self._loss is None and self.scheduler.is_settled:
+            then(None)
+            return
         self._waiting.append(then)
         if len(self._waiting) == 1:
             asyncio.get_running_loop().call_soon(self.end_turn)

@@ -1,12 +1,12 @@
 """CPU, waits and memory of luigid on this engine and on an installed Luigi, over loopback.
 
-``python test/perf/bench_server.py --stock VENV [--rounds N] [--tasks 50000] [--million] [ROW …]``
+``python test/perf/bench_server.py --stock VENV [--rounds N] [--tasks 50000] [ROW …]``
 
-Both servers run at the same time and are asked turn about. CPU is the server's, user and system; ours keeps its
-journal on disk. An empty Tornado handler is measured beside them, since it says what the machine is worth. Goals
-(issue 4): a single call at most 320 µs where an empty handler takes 255 to 309; 2,800 calls a second by one client
-and 3,200 by fifty; 25 µs a task in a batch; get_work and a report 0.7 ms at 50,000 pending tasks; a view of 50,000
-tasks 0.5 s, with nobody waiting more than 100 ms meanwhile; 120 MiB then.
+Both servers run at the same time and are asked turn about. CPU is the server's, user and system; ours keeps
+its journal on disk. An empty Tornado handler beside them tells what the machine is worth.
+Goals (issue 4): a single call at most 320 µs where an empty handler takes 255 to 309; 2,800 calls a second by
+one client and 3,200 by fifty; 25 µs a task in a batch; get_work and a report 0.7 ms at 50,000 pending; a
+view of 50,000 tasks 0.5 s, with nobody waiting more than 100 ms meanwhile; 120 MiB then.
 """
 
 from __future__ import annotations
@@ -37,11 +37,17 @@ class Empty(tornado.web.RequestHandler):
         self.write({"response": None})
 async def main():
     logging.disable(logging.CRITICAL)
-    tornado.web.Application([("/api/.*", Empty)], compress_response=True).listen(int(sys.argv[1]), "127.0.0.1")
+    app = tornado.web.Application([("/api/.*", Empty)], compress_response=True)
+    app.listen(int(sys.argv[1]), "127.0.0.1")
     await asyncio.Event().wait()
 asyncio.run(main())
 """
-_OURS = "import sys; sys.path.insert(0, sys.argv.pop(1)); from luigi_clone.cmdline import luigid; luigid(sys.argv[1:])"
+_OURS = """
+import sys
+sys.path.insert(0, sys.argv.pop(1))
+from luigi_clone.cmdline import luigid
+luigid(sys.argv[1:])
+"""
 _TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -350,7 +356,7 @@ def single_calls(stock: Path | None, rounds: int, tasks: int) -> None:
 
         print_row("add_task", "µs", sampled(running, rounds, add))
         for clients in (1, 50):
-            rates = sampled(running, rounds, lambda served, _: calls_a_second(served, clients))  # noqa: B023
+            rates = sampled(running, rounds, lambda served, _: calls_a_second(served, clients))
             print_row(f"calls a second, {clients} clients", "/s", rates)
 
 
