@@ -154,9 +154,10 @@ def test_open_to_others_without_a_token_is_said_aloud(tmp_path):
         assert running.ask("GET", "/api/is_paused")[0] == 401
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/api/is_paused", "/api/batch", "/static/visualiser/index.html", *routes()]
-)
+PATHS = ["/", "/api/is_paused", "/api/batch", "/static/visualiser/index.html"]
+
+
+@pytest.mark.parametrize("path", [*PATHS, *routes()])
 def test_a_foreign_name_reaches_nothing(unlocked, path):
     for method in ("GET", "POST"):
         status, _, body = unlocked.ask(method, path, Host=f"evil.example:{unlocked.port}")
