@@ -20,7 +20,7 @@ from test import console
 from test.differential.engines import ROOT, THIS, Engine
 
 PIPELINE = Path(__file__).with_name("pipeline.py")
-PATIENCE = 40.0
+PATIENCE = 60.0
 """Seconds after which something that does not happen is a failure."""
 STATUSES = ("PENDING", "RUNNING", "BATCH_RUNNING", "DONE", "FAILED", "DISABLED", "UNKNOWN")
 RETCODES = {
