@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from luigi_clone import metrics, parameter
 from luigi_clone._scheduler.answering import Answering
 from luigi_clone._scheduler.clock import wall_clock
-from luigi_clone._scheduler.effects import Effects, without
+from luigi_clone._scheduler.effects import Effects, as_text, without
 from luigi_clone._scheduler.saving import Saving
 from luigi_clone._scheduler.steering import OperatorCalls, RunningTaskCalls
 from luigi_clone._scheduler.viewing import ViewCalls
@@ -456,7 +456,7 @@ class Scheduler(Answering, Saving, Effects, OperatorCalls, RunningTaskCalls, Vie
             return
         batcher = self._machine.batcher(kwargs.get("worker", ""), family)
         unbatched = without(params, batcher.batched_args or ())
-        self._email_batcher.add_scheduling_fail(task_name, family, unbatched, expl, owners)
+        self._email_batcher.add_scheduling_fail(task_name, family, unbatched, as_text(expl), owners)
 
     @rpc_method()
     def prune(self) -> None:

@@ -108,11 +108,16 @@ def without(params: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
     return {name: value for name, value in (params or {}).items() if name not in left_out}
 
 
-def text_of(expl: Any) -> Any:
-    """Return the text in a JSON explanation, the explanation itself if it is no JSON."""
-    if expl is None:
-        return None
+def text_of(expl: Any) -> str | None:
+    """Return the text of an explanation, which is JSON or else taken as it stands."""
     try:
-        return json.loads(expl)
-    except (TypeError, ValueError):
-        return expl
+        return as_text(json.loads(expl))
+    except (TypeError, ValueError, RecursionError):
+        return as_text(expl)
+
+
+def as_text(explained: Any) -> str | None:
+    """Return what a mail says for an explanation: ``on_failure`` of a task may return anything."""
+    return (
+        explained if explained is None or isinstance(explained, str) else json.dumps(explained, default=str)
+    )

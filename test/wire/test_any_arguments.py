@@ -32,7 +32,7 @@ USUAL: dict[str, list[Any]] = {
     "runnable": [True, False, None],
     "deps": [[], ["B_1", "N_1"], None],
     "new_deps": [[], ["C_1"], None],
-    "expl": ['"why"', "null", None, "no JSON"],
+    "expl": ['"why"', "null", None, "no JSON", '["what on_failure returned"]', "[" * 5_000],
     "resources": [{"r": 1}, {}, None],
     "priority": [0, 1.5, -1],
     "family": ["A", ""],
