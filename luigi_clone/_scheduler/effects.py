@@ -30,6 +30,9 @@ class Effects(SchedulerParts):
     def _effect_log(self, message: str, arguments: tuple[Any, ...]) -> None:
         logger.info(message, *arguments)
 
+    def _effect_warning(self, message: str, arguments: tuple[Any, ...]) -> None:
+        logger.warning(message, *arguments)
+
     def _effect_history(self, record: TaskRecord, status: str, host: str | None) -> None:
         self._update_task_history(Task.of(self._machine, record), status, host=host)
 

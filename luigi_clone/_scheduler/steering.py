@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from luigi_clone._scheduler.parts import SchedulerParts
 from luigi_clone._scheduling import views
 from luigi_clone._scheduling.facade import Task
+from luigi_clone._scheduling.model import TaskRecord
 from luigi_clone._wire.methods import rpc_method
+from luigi_clone.task_status import DISABLED
 
 logger = logging.getLogger("luigi.scheduler")
 
@@ -37,6 +39,44 @@ class OperatorCalls(SchedulerParts):
         record = self._machine.re_enable_task(self._clock(), task_id)
         self._run_effects()
         return {} if record is None else views.serialize(self._machine, record, sorted(record.deps))
+
+    @rpc_method()
+    def retry_task(self, task_id: str | Iterable[str]) -> dict[str, str | None]:
+        """Let FAILED and DISABLED tasks be tried again at once; return id → status, None if unknown.
+
+        ``task_id`` is one id or several; the failures of a DISABLED task are forgotten.
+        """
+        return self._steer(self._machine.retry, task_id)
+
+    @rpc_method()
+    def disable_task(self, task_id: str | Iterable[str]) -> dict[str, str | None]:
+        """Disable tasks as too many failures would; return id → status, None if unknown.
+
+        ``task_id`` is one id or several. A task that runs or is DONE stays as it is.
+        """
+        return self._steer(self._machine.disable, task_id)
+
+    @rpc_method()
+    def enable_task(self, task_id: str | Iterable[str]) -> dict[str, str | None]:
+        """Make DISABLED tasks PENDING, whoever disabled them; return id → status, None if unknown.
+
+        ``task_id`` is one id or several. (``re_enable_task`` takes back automatic disables only, and makes
+        the task FAILED.)
+        """
+
+        def enable(task: TaskRecord, now: float) -> None:
+            if task.status is DISABLED:
+                self._machine.retry(task, now)
+
+        return self._steer(enable, task_id)
+
+    def _steer(
+        self, action: Callable[[TaskRecord, float], None], task_id: str | Iterable[str]
+    ) -> dict[str, str | None]:
+        ids = (task_id,) if isinstance(task_id, str) else task_id
+        statuses = self._machine.steer(self._clock(), action, ids)
+        self._run_effects()
+        return statuses
 
     @rpc_method()
     def disable_worker(self, worker: str) -> None:

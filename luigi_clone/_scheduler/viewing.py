@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from luigi_clone._scheduler.parts import SchedulerParts
-from luigi_clone._scheduling import views
+from luigi_clone._scheduling import activity, views
 from luigi_clone._wire.methods import rpc_method
 
 
@@ -121,6 +121,7 @@ class ViewCalls(LargeViews):
         self.prune()
         return views.resource_list(self._machine)
 
+    @rpc_method()
     def explain_task(self, task_id: str) -> dict[str, Any]:
         """Return the first cause why a task runs or does not: a code, a text, the ids involved.
 
@@ -130,6 +131,32 @@ class ViewCalls(LargeViews):
 
         cause = explain(self._machine, task_id)
         return {"task_id": task_id, "code": cause.code, "text": cause.text, "ids": list(cause.ids)}
+
+    @rpc_method()
+    def task_attempts(self, task_id: str) -> list[dict[str, Any]]:
+        """Return the runs of a task that are remembered, oldest first: start, end, worker, status."""
+        return [attempt._asdict() for attempt in activity.task_attempts(self._machine, task_id)]
+
+    @rpc_method()
+    def attempts(
+        self,
+        since: float | None = None,
+        until: float | None = None,
+        worker: str | None = None,
+        family: str | None = None,
+        limit: int = 1000,
+    ) -> list[dict[str, Any]]:
+        """Return runs that are going on or remembered, the ones that began or ended last first.
+
+        ``since`` and ``until`` are times in seconds between which they went on, at least in part.
+        """
+        chosen = activity.attempts(self._machine, since, until, worker, family, limit)
+        return [attempt._asdict() for attempt in chosen]
+
+    @rpc_method()
+    def overview(self) -> dict[str, Any]:
+        """Return counts of tasks by status and of workers, families with failures, and the last hour."""
+        return activity.overview(self._machine, self._clock())
 
     def resources(self) -> dict[str, dict[str, Any]]:
         """Return resource → how much there is and how much is used."""

@@ -71,6 +71,8 @@ class Assignment(Registration):
             self._give(asker, chosen[0], reply, now, host)
         else:
             reply["task_id"] = None
+            if asker.pending and not asker.runs:
+                self.look_for_cycles(now)
         return reply
 
     # ---- what is answered

@@ -188,6 +188,7 @@ FACTS: dict[str, Kind] = {
     "answered": Kind(
         ("client", "number", "worker", "response", "lease", "worker_is_new"), _plain("keep_answer")
     ),
+    "attempts": Kind(("ended", "minutes"), _plain("set_attempts")),
     "lease_reached": Kind(("lease",), _plain("set_last_lease")),
     "paused": Kind(("paused",), _plain("set_paused")),
     "limit_set": Kind(("resource", "amount"), _plain("set_limit")),

@@ -11,6 +11,7 @@ from heapq import heappush
 from typing import Any
 
 from luigi_clone._scheduling.answers import Answers
+from luigi_clone._scheduling.attempts import Attempts
 from luigi_clone._scheduling.batches import Grouping
 from luigi_clone._scheduling.index import ReadyIndex
 from luigi_clone._scheduling.model import (
@@ -44,6 +45,8 @@ class Indexed:
         self.version = 0  # changes with every status and every dependency
         self.suspects: dict[str, TaskRecord] = {}  # to be checked: does their runner still exist?
         self.stakeless: dict[str, TaskRecord] = {}  # to be checked: does anybody still want them?
+        self.edges_version = 0  # changes with every dependency
+        self.attempts = Attempts()
         self.answers = Answers()
         self.lapsed: dict[int, tuple[str, ...]] = {}  # grant of a batch whose worker vanished → its members
         self.last_lease = 0  # number of the latest grant

@@ -16,6 +16,7 @@ Effect = tuple[Any, ...]
 
 EFFECTS: Mapping[str, tuple[str, ...]] = {
     "log": ("message", "arguments"),  # at level INFO
+    "warning": ("message", "arguments"),
     "metric": ("event", "task"),  # event: started, done, failed, disabled
     "queue_latency": ("task", "seconds"),  # from when it could run until it was given to a worker
     "history": ("task", "status", "host"),
@@ -127,6 +128,27 @@ class Lifecycle(State):
             self.effects.append(("disable_mail", task))
         return DISABLED
 
+    def retry(self, task: TaskRecord, now: float) -> None:
+        """Let a FAILED or DISABLED task be tried again at once."""
+        if task.status is DISABLED:
+            self._clear_failures(task)
+        if task.status is DISABLED or task.status is FAILED:
+            if self.wants_history:
+                self.effects.append(("history", task, PENDING, None))
+            self.change_status(task, PENDING, now)
+
+    def disable(self, task: TaskRecord, now: float) -> None:
+        """Disable a task as too many failures would, unless it runs or is DONE."""
+        if task.status in (RUNNING, BATCH_RUNNING, DONE):
+            return
+        more = task.more
+        expires = now + self.settings.disable_persist
+        self.set_failures(task, more.failures, more.first_failure_time, now, expires)
+        if task.status is not DISABLED:
+            self.set_status(task, DISABLED, now)
+            if self.wants_metrics:
+                self.effects.append(("metric", "disabled", task))
+
     def enable(self, task: TaskRecord, now: float) -> None:
         """Take back an automatic disable: FAILED without counting a failure, so PENDING after a while."""
         self._clear_failures(task)
@@ -201,8 +223,8 @@ class Lifecycle(State):
                 )
             )
             self.set_expl(task, json.dumps(f"Worker {worker_id} vanished while it was running this task."))
-            self.set_run(task, None, task.time_running, task.held)
             self.change_status(task, FAILED, now)
+            self.set_run(task, None, task.time_running, task.held)
 
     def _doom(self, now: float) -> None:
         stakeless, self.stakeless = self.stakeless, {}

@@ -8,7 +8,7 @@ number.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from luigi_clone._scheduling import arguments
@@ -99,6 +99,16 @@ class Machine(Assignment):
         """Set how much there is of some resources by the configuration: that is no fact."""
         for name, amount in arguments.amounts("resources", amounts).items():
             self.index.set_limit(name, amount)
+
+    def steer(self, now: float, action: Any, task_ids: Iterable[str]) -> dict[str, str | None]:
+        """Do ``action(task, now)`` to tasks; return id → status then, None if there is no such task."""
+        statuses: dict[str, str | None] = {}
+        for task_id in task_ids:
+            task = self.tasks.get(task_id)
+            if task is not None:
+                action(task, now)
+            statuses[task_id] = None if task is None else task.status
+        return statuses
 
     def update_resources(self, amounts: Mapping[str, Any]) -> None:
         """Change how much there is of some resources."""

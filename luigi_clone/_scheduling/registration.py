@@ -7,6 +7,7 @@ from sys import intern
 from typing import Any
 
 from luigi_clone._scheduling import arguments
+from luigi_clone._scheduling.cycles import MANY, QUIET, CycleSearch, cycle_through
 from luigi_clone._scheduling.lifecycle import Lifecycle
 from luigi_clone._scheduling.model import (
     NO_AMOUNTS,
@@ -48,6 +49,10 @@ class Registration(Lifecycle):
         super().__init__(settings, limits)
         self._policies: dict[RetryPolicy, RetryPolicy] = {}
         self._visibilities: dict[Any, Visibilities] = {}
+        self._search: CycleSearch | None = None
+        self._reported: dict[frozenset[str], None] = {}  # cycles
+        self._quiet_since = 0.0
+        self._quiet_version = 0
 
     def add_task(
         self,
@@ -157,6 +162,8 @@ class Registration(Lifecycle):
                 if stakes:
                     self._stake_deps(task, priority, now, sender)
                 self._raise_priority(task, priority)
+                if task.dependents:
+                    self._look_for_cycle(task)
             if lease is not None:
                 self._settle(task, lease, wanted, now, expl)
             return
@@ -212,6 +219,8 @@ class Registration(Lifecycle):
                 all_deps = tuple(dict.fromkeys((*all_deps, *more_deps)))
             if all_deps != task.deps:
                 self.set_deps(task, all_deps)
+                if task.dependents:
+                    self._look_for_cycle(task)
         if amounts is not None and (amounts or task.needs.gates):
             self.set_needs(task, amounts)
         crew = task.crew
@@ -229,6 +238,38 @@ class Registration(Lifecycle):
             self.change_status(task, PENDING, now)
         if applied and lease is not None:
             self._settle(task, lease, wanted, now, expl)
+
+    # ---- tasks that wait for each other
+
+    def _look_for_cycle(self, task: TaskRecord) -> None:
+        """Look whether the dependencies that were just told lead back to the task."""
+        cycle = cycle_through(self.tasks, task)
+        if cycle:
+            self._report_cycle(cycle)
+
+    def look_for_cycles(self, now: float) -> None:
+        """Look a little further through all tasks: a worker has nothing to do, though tasks wait for it."""
+        if self._quiet_version != self.edges_version:
+            self._quiet_version, self._quiet_since = self.edges_version, now
+            self._search = None
+            return
+        if self._search is None:
+            if now - self._quiet_since < QUIET:
+                return
+            self._search = CycleSearch(self.tasks, self.edges_version)
+        if not self._search.finished:
+            for cycle in self._search.step():
+                self._report_cycle(cycle)
+
+    def _report_cycle(self, cycle: list[str]) -> None:
+        key = frozenset(cycle)
+        if key in self._reported:
+            return
+        if len(self._reported) >= MANY:
+            self._reported.clear()
+        self._reported[key] = None
+        text = "Tasks wait for each other, so that none of them can ever run: %s"
+        self.effects.append(("warning", text, (" -> ".join((*cycle, cycle[0])),)))
 
     # ---- runs by number of the grant
 

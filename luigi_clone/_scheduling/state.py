@@ -8,7 +8,7 @@ nothing: what changes, and to what, is decided by the rules in the classes built
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from luigi_clone._scheduling.answers import Answer
@@ -301,6 +301,10 @@ class State(Indexed):
         del self.by_status[old][task.id]
         if old is BATCH_RUNNING and task.batch_id is not None:
             self._leave_batch(task)
+        if old is RUNNING or (old is BATCH_RUNNING and status is not PENDING):
+            self.attempts.end(task, status, now)
+        elif status is RUNNING or status is BATCH_RUNNING:
+            self.attempts.begin(now)
         task.status = status
         task.updated = now
         self.by_status[status][task.id] = task
@@ -589,6 +593,12 @@ class State(Indexed):
             self.facts.append(("paused", paused))
         self.paused = paused
 
+    def set_attempts(self, ended: Iterable[Iterable[Any]], minutes: Iterable[Iterable[int]]) -> None:
+        """Bring back which runs there were."""
+        if self.facts is not None:
+            self.facts.append(("attempts", ended, minutes))
+        self.attempts.restore(ended, minutes)
+
     def set_last_lease(self, lease: int) -> None:
         """Note the number of the latest grant: later ones are greater."""
         if self.facts is not None:
@@ -606,6 +616,7 @@ class State(Indexed):
 
     def _add_deps(self, task: TaskRecord, deps: tuple[str, ...]) -> None:
         task.deps = deps
+        self.edges_version += 1
         unmet = 0
         for dep in deps:
             if not self._link(task, dep):

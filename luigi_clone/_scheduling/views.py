@@ -5,6 +5,7 @@ Shapes of the answers: Luigi's web pages and other tools read them.
 
 from __future__ import annotations
 
+import json
 import re
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping
@@ -344,9 +345,20 @@ def fetch_error(machine: Machine, task_id: str) -> dict[str, Any]:
         return {"taskId": task_id, "error": ""}
     return {
         "taskId": task_id,
-        "error": task.expl,
+        "error": _explanation(machine, task),
         "displayName": pretty_id(task),
         "taskParams": dict(task.params),
         "taskModule": task.module,
         "taskFamily": task.family,
     }
+
+
+def _explanation(machine: Machine, task: TaskRecord) -> str | None:
+    """Return what was said about the last end; of a task that can never run, the cycle that it waits for."""
+    if task.expl is None and task.status is PENDING and task.unmet:
+        from luigi_clone._scheduling.explain import explain
+
+        cause = explain(machine, task.id)
+        if cause.code == "cycle":
+            return json.dumps(cause.text)
+    return task.expl

@@ -243,6 +243,9 @@ _declare("prune", _TELL)
 _declare("forgive_failures", _ACT, task_id=(TEXT_OR_NONE, None))
 _declare("mark_as_done", _ACT, task_id=(TEXT_OR_NONE, None))
 _declare("re_enable_task", _ACT, task_id=TEXT)
+_declare("retry_task", _ACT, task_id=kinds.TEXT_OR_TEXTS)
+_declare("disable_task", _SET, task_id=kinds.TEXT_OR_TEXTS)
+_declare("enable_task", _ACT, task_id=kinds.TEXT_OR_TEXTS)
 _declare("disable_worker", _SET, worker=TEXT)
 _declare("set_worker_processes", _ACT, worker=TEXT, n=kinds.COUNT)
 _declare("send_scheduler_message", _ACT, worker=TEXT, task=TEXT, content=ANY)
@@ -282,3 +285,15 @@ _declare("fetch_error", _VIEW, more=DROPPED, task_id=TEXT)
 _declare("worker_list", _VIEW, more=DROPPED, include_running=(FLAG, True))
 _declare("resource_list", _VIEW)
 _declare("has_task_history", _VIEW)
+_declare("explain_task", _VIEW, task_id=TEXT)
+_declare("task_attempts", _VIEW, task_id=TEXT)
+_declare(
+    "attempts",
+    _VIEW,
+    since=(kinds.NUMBER_OR_NONE, None),
+    until=(kinds.NUMBER_OR_NONE, None),
+    worker=(TEXT_OR_NONE, None),
+    family=(TEXT_OR_NONE, None),
+    limit=(kinds.COUNT, 1000),
+)
+_declare("overview", _VIEW)

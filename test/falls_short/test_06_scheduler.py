@@ -104,6 +104,21 @@ def test_06_08_cycle_is_named_when_somebody_asks() -> None:
     assert cause["text"] == "it waits for itself: B -> C -> B"
 
 
+def test_06_08_cycle_over_several_workers_is_reported(caplog: pytest.LogCaptureFixture) -> None:
+    scheduler = Scheduler()
+    scheduler.add_task(worker="X", task_id="A", deps=["B"], family="A")
+    scheduler.add_task(worker="Y", task_id="B", deps=["A"], family="B")
+    assert "Tasks wait for each other, so that none of them can ever run: B -> A -> B" in caplog.text
+    assert "B -> A" in scheduler.fetch_error("B")["error"]
+
+
+def test_06_18_task_that_its_worker_disabled_can_be_enabled() -> None:
+    scheduler: Any = Scheduler()
+    scheduler.add_task(worker="X", task_id="A", status="DISABLED")
+    assert scheduler.enable_task("A") == {"A": "PENDING"}
+    assert ask(scheduler, "X") == "A"
+
+
 def test_06_13_siblings_run_in_the_order_in_which_they_are_named() -> None:
     scheduler = Scheduler()
     siblings = [f"Sibling_{number * 7919 % 101:03}" for number in range(40)]

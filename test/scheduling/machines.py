@@ -92,6 +92,7 @@ def fields(made):
         "limits": made.index.limits,
         "answers": list(made.answers.all()),
         "last_lease": made.last_lease,
+        "attempts": made.attempts.kept(),
         "lapsed": made.lapsed,
         "suspects": {
             task_id

@@ -1,0 +1,76 @@
+"""What goes on and what went on: runs and counts, for pages and tools."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from luigi_clone._scheduling.attempts import Attempt
+from luigi_clone._scheduling.machine import Machine
+from luigi_clone._scheduling.model import TaskRecord
+from luigi_clone.task_status import BATCH_RUNNING, DISABLED, FAILED, RUNNING
+
+_MANY_FAMILIES = 100
+
+
+def task_attempts(machine: Machine, task_id: str) -> list[Attempt]:
+    """Return the runs of a task that are remembered, oldest first, and the one that goes on."""
+    task = machine.tasks.get(task_id)
+    found = machine.attempts.of_task(task_id)
+    if task is not None and task.status in (RUNNING, BATCH_RUNNING):
+        found.append(_current(task))
+    return found
+
+
+def attempts(
+    machine: Machine,
+    since: float | None,
+    until: float | None,
+    worker: str | None,
+    family: str | None,
+    limit: int,
+) -> list[Attempt]:
+    """Return up to ``limit`` runs, those that go on first, then from the latest end back."""
+
+    def is_meant(attempt: Attempt) -> bool:
+        return (
+            (since is None or attempt.end is None or attempt.end >= since)
+            and (until is None or attempt.start is None or attempt.start <= until)
+            and (worker is None or attempt.worker == worker)
+            and (family is None or attempt.family == family)
+        )
+
+    return list(islice(filter(is_meant, _latest_first(machine)), limit))
+
+
+def _latest_first(machine: Machine) -> Iterator[Attempt]:
+    running = [*machine.by_status[RUNNING].values(), *machine.by_status[BATCH_RUNNING].values()]
+    yield from sorted(map(_current, running), key=lambda attempt: attempt.start or 0.0, reverse=True)
+    yield from reversed(machine.attempts.ended)
+
+
+def _current(task: TaskRecord) -> Attempt:
+    return Attempt(task.id, task.family, task.worker_running, task.time_running, None, task.status)
+
+
+def overview(machine: Machine, now: float) -> dict[str, Any]:
+    """Return counts of tasks by status and of workers, families with failures, and the last hour."""
+    return {
+        "tasks": {status: len(tasks) for status, tasks in machine.by_status.items()},
+        "workers": len(machine.workers),
+        "paused": machine.paused,
+        "families": _families(machine),
+        "minutes": [minute._asdict() for minute in machine.attempts.minutes(now)],
+    }
+
+
+def _families(machine: Machine) -> list[dict[str, Any]]:
+    counts: dict[str, list[int]] = {}
+    for place, status in enumerate((FAILED, DISABLED)):
+        for task in machine.by_status[status].values():
+            counts.setdefault(task.family, [0, 0])[place] += 1
+    worst = sorted(counts.items(), key=lambda item: (-sum(item[1]), item[0]))[:_MANY_FAMILIES]
+    return [
+        {"family": family, "failed": failed, "disabled": disabled} for family, (failed, disabled) in worst
+    ]
