@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import importlib
 import json
 import logging
 import queue
@@ -16,6 +17,8 @@ from luigi import metrics
 from luigi.scheduler import Scheduler
 
 datadog = pytest.importorskip("datadog")
+# so that it is there again after a test has taken it away
+importlib.import_module("luigi_clone.contrib.datadog_metric")
 
 
 class Datadog:
@@ -177,8 +180,8 @@ def test_no_call_waits_for_the_service_and_memory_is_bounded(service, caplog):
 
 def test_where_the_package_is_missing(monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "datadog", None)
-    monkeypatch.delitem(sys.modules, "luigi_clone.contrib.datadog_metric", raising=False)
-    import luigi_clone.contrib.datadog_metric  # noqa: F401
+    monkeypatch.delitem(sys.modules, "luigi_clone.contrib.datadog_metric")
+    importlib.import_module("luigi_clone.contrib.datadog_metric")
 
     assert "without datadog installed" in caplog.text
     with pytest.raises(ImportError, match=r"pip install 'luigi-clone\[datadog\]'"):
