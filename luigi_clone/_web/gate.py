@@ -108,26 +108,30 @@ class _Passage(HTTPMessageDelegate):
         return self._elsewhere.headers_received(start_line, headers)
 
     def _take_in(self) -> None:
-        """Let the request in, or answer it at once: its body is not kept then."""
+        """Let the request in or not: then its body is not kept.
+
+        It is read all the same, as an answer before its end would close the connection while the client still
+        sends, and the client would see that instead of the reason.
+        """
         request = self._request
         name = request.path[len(_PREFIX) :]
         self._name = unquote(name) if "%" in name else name
-        refusal = self._gate.doors.refuse(request, role_of_call(self._name))
-        if refusal is not None:
-            self._send(refused(refusal))
+        self._refusal = self._gate.doors.refuse(request, role_of_call(self._name))
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         if self._elsewhere is not None:
             return self._elsewhere.data_received(chunk)
-        self._body.append(chunk)
+        if self._refusal is None:
+            self._body.append(chunk)
         return None
 
     def finish(self) -> None:
         if self._elsewhere is not None:
             self._elsewhere.finish()
             return
-        if self._is_answered:
-            return  # it was not let in
+        if self._refusal is not None:
+            self._send(refused(self._refusal))
+            return
         request, body = self._request, self._body
         request.body = body[0] if len(body) == 1 else b"".join(body)
         self._gate.api.answer(self._name, request, self._send)

@@ -65,7 +65,7 @@ def test_security_headers_cost_nothing_and_are_always_there():
     page = dict(guard.response_headers(asking("/static/visualiser/index.html")))
     for some in (dict(API), page):
         assert some["X-Content-Type-Options"] == "nosniff"
-        assert "Referrer-Policy" in some and "X-Frame-Options" in some
+        assert "Referrer-Policy" in some and "frame-ancestors" in some["Content-Security-Policy"]
         assert some["Content-Security-Policy"].startswith("default-src 'none'")
         assert "unsafe" not in some["Content-Security-Policy"]
     assert dict(API)["Cache-Control"] == "no-store"

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import http.client
 import json
+from pathlib import Path
 from urllib.parse import urlencode
 
 import luigi
@@ -139,6 +142,27 @@ def test_a_wrong_token_is_in_no_log(tmp_path):
     assert "A wrong token from 127.0.0.1" in log
 
 
+def test_the_body_of_a_refused_request_is_thrown_away(closed):
+    body = b"data=" + b"x" * 20_000_000
+    size_before = memory(closed.process.pid)
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", closed.port, timeout=20)) as connection:
+        for _ in range(2):
+            connection.request("POST", "/api/add_task", body)
+            answer = connection.getresponse()
+            assert answer.status == 401 and b"LUIGI_SCHEDULER_TOKEN" in answer.read()
+            assert connection.sock is not None, "the connection stays"
+    assert memory(closed.process.pid) - size_before < 15_000_000
+
+
+def memory(pid):
+    """Return the largest resident size that a process has had, in bytes; where /proc does not tell, 0."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
 # -- without tokens ----------------------------------------------------------------
 
 
@@ -216,9 +240,10 @@ def test_permission_of_another_site(closed):
 def test_security_headers_are_on_every_answer(closed, method, path, token):
     more = {} if token is None else {"Authorization": bearer(token)}
     _, headers, _ = closed.ask(method, path, **more)
-    for name in ("X-Content-Type-Options", "X-Frame-Options", "Referrer-Policy", "Content-Security-Policy"):
+    for name in ("X-Content-Type-Options", "Referrer-Policy", "Content-Security-Policy"):
         assert len(headers.get_all(name, [])) == 1, name
     assert headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert "frame-ancestors" in headers["Content-Security-Policy"]
     if path.startswith("/api/"):
         assert headers["Cache-Control"] == "no-store"
 
