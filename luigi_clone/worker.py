@@ -33,6 +33,7 @@ from luigi_clone._task_processes.completion import (
 from luigi_clone._task_processes.completion import is_external as _is_external
 from luigi_clone._task_processes.forking import fork_lock
 from luigi_clone._task_processes.guard import TerminationGuard
+from luigi_clone._task_processes.interpreter import refuse_while_starting
 from luigi_clone._task_processes.results import ResultQueue
 from luigi_clone._worker.discovery import DequeQueue, SingleProcessPool
 from luigi_clone._worker.messages import (
@@ -143,6 +144,7 @@ class Worker(RunningTasks):
         assistant: bool = False,
         **kwargs: Any,
     ) -> None:
+        refuse_while_starting()
         if scheduler is None:
             scheduler = Scheduler()
         self.worker_processes = int(worker_processes)
@@ -177,6 +179,8 @@ class Worker(RunningTasks):
         self._judged = set()
         self._timed_out = set()
         self._endings = []
+        self._executors = {}
+        self._open_executors = []
         self._termination_guard = TerminationGuard(self._end_by_signal)
         self._stop_requesting_work = False
         self._idle_since = None

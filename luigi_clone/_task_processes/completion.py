@@ -42,7 +42,8 @@ class TracebackWrapper:
 class CompletionCache(dict[str, bool]):
     """Task id to ``True``, for the tasks that were found complete.
 
-    ``fresh`` lists what a task process has added, for the worker to learn.
+    ``fresh`` lists what was added: in a task process, for the worker to learn; in the worker, for the
+    processes that stay.
     """
 
     def __init__(self) -> None:
@@ -55,7 +56,9 @@ class CompletionCache(dict[str, bool]):
 
     def learn(self, task_ids: list[str]) -> None:
         """Take over what a task process has found."""
-        self.update(dict.fromkeys(task_ids, True))
+        for task_id in task_ids:
+            if task_id not in self:
+                self[task_id] = True
 
 
 class AnswerSink(Protocol):

@@ -400,7 +400,13 @@ class TaskProcess(_Process):
 
     def refused_result(self, result: Any, error: Exception) -> Any:
         """Return a failure in place of a result that cannot be pickled."""
-        return (self.task.task_id, FAILED, f"The result of the task cannot be sent: {error!r}", [], [])
+        return (
+            self.task.task_id,
+            FAILED,
+            f"The result of the task cannot be sent to the worker: {error!r}",
+            [],
+            [],
+        )
 
     def findings(self) -> bytes:
         """Return which tasks were found complete, and the required tasks with their PRIVATE values."""

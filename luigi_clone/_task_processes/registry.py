@@ -6,6 +6,10 @@ an object with ``task``, ``status_reporter``, ``use_multiprocessing``, ``worker_
 queue it was given. An object that has a ``sentinel`` (something with a file descriptor that becomes readable
 at the end of the process) is noticed at once when it ends, any other is looked at every ``wait_interval``
 seconds.
+
+A factory that has an attribute ``for_worker`` is opened once for each worker: ``for_worker(options,
+results)``, with the worker's options and its result queue, returns what is called for each task; its
+``close()`` is called when the worker is left.
 """
 
 from __future__ import annotations
@@ -34,9 +38,23 @@ def _forked(*args: Any, **kwargs: Any) -> ContextManagedTaskProcess:
     return ContextManagedTaskProcess(*args, **{**kwargs, "use_multiprocessing": True})
 
 
+def _pooled(*_: Any, **__: Any) -> ContextManagedTaskProcess:
+    """Run every task in a process of the worker's pool."""
+    raise TypeError("a pool belongs to a worker: see for_worker")
+
+
+def _open_pool(options: Any, results: Any) -> Factory:
+    from luigi_clone._task_processes.pool import open_pool
+
+    return open_pool(options, results)
+
+
+_pooled.for_worker = _open_pool  # type: ignore[attr-defined]
+
 _BUILT_IN: dict[str, Factory] = {
     "auto": ContextManagedTaskProcess,
     "in-process": InProcess,
+    "pool": _pooled,
     "process": _forked,
 }
 

@@ -47,7 +47,8 @@ class Sender(Waitable, Protocol):
         """In the worker: make the call that the child has sent with :meth:`ChildResults.call`."""
 
 
-def _send(fd: int, payload: bytes) -> None:
+def send(fd: int, payload: bytes) -> None:
+    """Write one message to a pipe or socket that blocks."""
     message = len(payload).to_bytes(_HEAD, "big") + payload
     written = os.write(fd, message)
     if written < len(message):
@@ -79,7 +80,7 @@ class ChildResults:
         payload = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
         self._lock.acquire()
         try:
-            _send(self._fd, payload)
+            send(self._fd, payload)
         except BrokenPipeError:
             # The worker closes its end once it has the result it waits for; the rest is of no interest.
             pass
@@ -107,14 +108,28 @@ class ChildResults:
         self._lock = threading.Lock()
 
 
-class _Channel:
-    """The worker's end of one child's pipe."""
+class Seat(Protocol):
+    """A process that makes one attempt after the other, as the queue sees it."""
 
-    __slots__ = ("buffer", "fd", "process")
+    def finish(self, leaving: bool) -> None:
+        """Note that the attempt is over, and whether the process makes no other."""
 
-    def __init__(self, fd: int, process: Sender) -> None:
+    def lose(self) -> None:
+        """Note that the process sends nothing more."""
+
+    def take_call(self, call: Any) -> None:
+        """Do what the process asks for beside its result."""
+
+
+class Channel:
+    """The worker's end of one child's pipe; with a ``seat``, of a process that makes many attempts."""
+
+    __slots__ = ("buffer", "fd", "process", "seat")
+
+    def __init__(self, fd: int, process: Sender, seat: Seat | None = None) -> None:
         self.fd = fd
         self.process = process
+        self.seat = seat
         self.buffer = bytearray()
 
     def read(self) -> bytes | None:
@@ -168,7 +183,7 @@ class _Opening:
             os.close(self._reader)
             return
         os.set_blocking(self._reader, False)
-        self._queue._watch_channel(_Channel(self._reader, self._process))
+        self._queue.listen(Channel(self._reader, self._process))
 
 
 class ResultQueue:
@@ -181,7 +196,7 @@ class ResultQueue:
     def __init__(self) -> None:
         self._owner = os.getpid()
         self._items: deque[Any] = deque()
-        self._channels: dict[int, _Channel] = {}
+        self._channels: dict[int, Channel] = {}
         self._poll: select.poll | None = None
         self._wake: tuple[int, int] | None = None
         self._waiting = False
@@ -241,7 +256,7 @@ class ResultQueue:
     def close(self) -> None:
         """Close the pipes; what arrived before can still be read."""
         for channel in list(self._channels.values()):
-            self._drop(channel)
+            self.forget(channel)
         if self._wake is not None:
             for fd in self._wake:
                 os.close(fd)
@@ -261,7 +276,8 @@ class ResultQueue:
         """Open a pipe around the start of ``process``; the value is what the child puts its results on."""
         return _Opening(self, process)
 
-    def _watch_channel(self, channel: _Channel) -> None:
+    def listen(self, channel: Channel) -> None:
+        """Take in what comes through ``channel``, until its end."""
         self._channels[channel.fd] = channel
         self._poller().register(channel.fd, _POLLIN)
 
@@ -341,30 +357,42 @@ class ResultQueue:
                     os.read(fd, _CHUNK)
         return ended
 
-    def _receive(self, channel: _Channel) -> bool:
+    def _receive(self, channel: Channel) -> bool:
         """Take the messages that are complete; true when the child ended without a result."""
         while True:
             try:
                 message = channel.read()
             except (EOFError, OSError):
-                self._drop(channel)
+                self.forget(channel)
+                if channel.seat is not None:
+                    channel.seat.lose()
                 _await_end(channel.process)
                 return True
             if message is None:
                 return False
             import pickle
 
-            result, rest = pickle.loads(message)  # noqa: S301 - written by our own child
+            result, rest, *leaving = pickle.loads(message)  # noqa: S301 - written by our own child
             if result is None:
-                channel.process.take_call(rest)
+                (channel.seat or channel.process).take_call(rest)
                 continue
-            self._drop(channel)
-            self._items.append(pickle.loads(result))  # noqa: S301
+            try:
+                self._items.append(pickle.loads(result))  # noqa: S301
+            except Exception as error:  # a class that exists in the child only
+                self._items.append(channel.process.refused_result(result, error))
             if rest:
                 channel.process.take_findings(rest)
-            return False
+            if channel.seat is None:
+                self.forget(channel)
+                return False
+            channel.seat.finish(*leaving)
+            if channel.fd not in self._channels:
+                return False
 
-    def _drop(self, channel: _Channel) -> None:
+    def forget(self, channel: Channel) -> None:
+        """Close a channel."""
+        if channel.fd not in self._channels:
+            return
         del self._channels[channel.fd]
         if self._poll is not None:
             self._poll.unregister(channel.fd)

@@ -16,6 +16,7 @@ from luigi_clone._task_processes.completion import TracebackWrapper, check_compl
 from luigi_clone._task_processes.ending import send_to_group
 from luigi_clone._task_processes.forking import begin_child, end_with, load_end_with, starting
 from luigi_clone._task_processes.interpreter import is_aliased, prepare_interpreter
+from luigi_clone._task_processes.pickling import unpicklable_attribute
 from luigi_clone._worker.discovery import complete_in_bulk
 
 if TYPE_CHECKING:
@@ -164,18 +165,6 @@ def _reply(question: bytes) -> bytes:
     except Exception:  # such attributes, or such a value, cannot leave the process
         plain = isinstance(answer, (bool, TracebackWrapper, _Leave))
         return pickle.dumps((answer if plain else repr(answer), {}))
-
-
-def unpicklable_attribute(task: Task) -> str:
-    """Say which attribute keeps ``task`` from being pickled."""
-    import pickle
-
-    for name, value in task.__dict__.items():
-        try:
-            pickle.dumps(value)
-        except Exception as error:  # noqa: PERF203 - pickling runs user code
-            return f"its attribute {name!r} of type {type(value).__name__} ({error})"
-    return f"its class {type(task).__module__}.{type(task).__qualname__}"
 
 
 def _cannot_send(task: Task, error: BaseException) -> str:

@@ -81,12 +81,26 @@ class worker(Config):  # noqa: N801 - named after its section
     executor = Parameter(
         default="auto",
         description="how task processes are made: auto (a child where needed), in-process, process (always a"
-        " child), an entry point of the group luigi_clone.executors, or a dotted name",
+        " child), pool (processes that stay for further tasks), an entry point of the group"
+        " luigi_clone.executors, or a dotted name",
     )
     assistant_modules = Parameter(
         default="*",
         description="modules and packages, separated by commas, whose tasks this worker runs for others, as"
         " an assistant does; * stands for any text",
+    )
+    pool_start_method = Parameter(
+        default="forkserver",
+        description="with executor = pool: how its processes start, forkserver or spawn",
+    )
+    pool_max_tasks = IntParameter(
+        default=1000,
+        description="with executor = pool: a process is replaced after so many tasks; 0 means never",
+    )
+    pool_max_memory = IntParameter(
+        default=0,
+        description="with executor = pool: a process is replaced after a task that leaves it with more memory"
+        " than so many MiB; 0 means never",
     )
     parallel_scheduling_threads = IntParameter(
         default=0,

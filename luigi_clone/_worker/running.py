@@ -44,6 +44,10 @@ class RunningTasks(SchedulingPhase):
     """Running tasks whose failure the worker itself has put on the result queue."""
     _timed_out: set[str]
     """Running tasks whose process was told to end because its time is over."""
+    _executors: dict[str, Any]
+    """Factories of task processes by their name."""
+    _open_executors: list[Any]
+    """Those among them that were opened for this worker."""
     _endings: list[Ending]
     """Process groups that get SIGKILL when their grace is over."""
     _termination_guard: guard.TerminationGuard
@@ -93,7 +97,7 @@ class RunningTasks(SchedulingPhase):
         options = vars(self._config)
         use_multiprocessing = options["force_multiprocessing"] or self.worker_processes > 1
         messages = _message_queue(use_multiprocessing) if task.accepts_messages else None
-        return find_factory(options["executor"])(
+        return self._executor(options["executor"])(
             options["task_process_context"],
             task,
             self._id,
@@ -105,6 +109,18 @@ class RunningTasks(SchedulingPhase):
             check_complete_on_run=options["check_complete_on_run"],
             task_completion_cache=self._task_completion_cache,
         )
+
+    def _executor(self, name: str) -> Any:
+        """Return the factory of this name, opened for this worker if it is one that has to be."""
+        executor = self._executors.get(name)
+        if executor is None:
+            executor = find_factory(name)
+            for_worker = getattr(executor, "for_worker", None)
+            if for_worker is not None:
+                executor = for_worker(self._config, self._task_result_queue)
+                self._open_executors.append(executor)
+            self._executors[name] = executor
+        return executor
 
     # -- noticing ends ------------------------------------------------
 
@@ -323,6 +339,10 @@ class RunningTasks(SchedulingPhase):
             if process.is_alive():
                 process.terminate()
         self._end_children()
+        for executor in self._open_executors:
+            executor.close()
+        self._open_executors.clear()
+        self._executors.clear()
         if interrupted:
             self._report_unfinished("The worker was interrupted while the task ran.")
 

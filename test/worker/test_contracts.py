@@ -16,3 +16,14 @@ class TestProcess(TaskProcessContract):
 class TestInProcess(TaskProcessContract):
     executor = "in-process"
     in_child = False
+
+
+class TestPool(TaskProcessContract):
+    executor = "pool"
+    takes_any_task = False
+
+
+class TestSpawnedPool(TaskProcessContract):
+    executor = "pool"
+    takes_any_task = False
+    options = {"pool_start_method": "spawn"}
