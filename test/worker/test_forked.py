@@ -199,14 +199,18 @@ def test_without_descriptors_the_task_fails_and_nothing_is_left(
     forked._prepare()
     monkeypatch.setattr(Tells, "marks", Marks())
 
+    forked_pids: list[int] = []
+
     def refuse(pid: int) -> int:
+        forked_pids.append(pid)
         raise OSError(24, "Too many open files")
 
     monkeypatch.setattr(os, "pidfd_open", refuse)
     process, succeeded = run_one_refused(make_worker, Tells(file=str(tmp_path / "x")))
     assert not succeeded
+    [child] = forked_pids
     with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+        os.waitpid(child, os.WNOHANG)
     assert process.pid is None
 
 
