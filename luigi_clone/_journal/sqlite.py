@@ -7,6 +7,7 @@ anything in the process closed another handle of it, and would keep ``sqlite3 <p
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import sqlite3
@@ -27,6 +28,7 @@ from luigi_clone._journal.sqlite_schema import prepare
 _ROWS_AT_ONCE = 200
 """So many superfluous rows are removed in one go: a few milliseconds of work."""
 _PARTS_AT_ONCE = 4
+_PAGES_AT_ONCE = 250
 
 
 class SqliteJournal(Journal):
@@ -51,8 +53,10 @@ class SqliteJournal(Journal):
         """Lock the file, make it if there is none, and return its facts."""
         self._take_lock()
         try:
-            self.is_new = self._make_file()
-            connection = self._connection = self._connect()
+            self.is_new = not os.path.exists(self.place) or not os.path.getsize(self.place)
+            if self.is_new:
+                self._make_file()
+            connection = self._connection = self._connect(self.place)
             prepare(connection, self.place)
             self._find_ends(connection)
         except sqlite3.DatabaseError as error:
@@ -88,22 +92,37 @@ class SqliteJournal(Journal):
             raise JournalError(f"{lock_path} cannot be locked ({error.strerror})") from error
         self._lock = handle
 
-    def _make_file(self) -> bool:
-        """Make the file for nobody but its owner to read; tell whether it was not there, or empty."""
+    def _make_file(self) -> None:
+        """Make the file whole under another name first, for nobody but its owner to read."""
+        half = self.place + ".new"
         try:
-            os.close(os.open(self.place, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        except FileExistsError:
-            return not os.path.getsize(self.place)
+            for rest in (half, f"{half}-wal", f"{half}-journal", f"{half}-shm"):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(rest)
+            os.close(os.open(half, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         except OSError as error:
             raise NoPlaceError(f"{self.place} cannot be made ({error.strerror})") from error
-        return True
+        try:
+            # without a write-ahead log, so that all is in the one file that gets the name
+            with contextlib.closing(sqlite3.connect(half, isolation_level=None)) as connection:
+                connection.execute("PRAGMA synchronous = FULL")
+                prepare(connection, self.place)
+            os.rename(half, self.place)
+            _sync_folder_of(self.place)
+        except (sqlite3.Error, OSError) as error:
+            raise JournalError(
+                f"the journal {self.place} could not be made ({error}): is the disk full?"
+            ) from error
 
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.place, isolation_level=None, check_same_thread=False)
+    @staticmethod
+    def _connect(path: str) -> sqlite3.Connection:
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         # a backup that is being taken may hold a commit up for a moment
         connection.execute("PRAGMA busy_timeout = 10000")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        # a checkpoint holds up the commit that causes it: little and often
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_PAGES_AT_ONCE}")
         return connection
 
     def _find_ends(self, connection: sqlite3.Connection) -> None:
@@ -189,9 +208,7 @@ class SqliteJournal(Journal):
 
     def _not_stored(self, error: sqlite3.Error) -> JournalError:
         return JournalError(
-            f"the journal {self.place} could not be written ({error}): is the disk full or broken? Nothing "
-            f"of this "
-            "is acknowledged; start again when there is room"
+            f"the journal {self.place} could not be written ({error}): is the disk full or broken?"
         )
 
     # ---- snapshots
@@ -215,11 +232,17 @@ class SqliteJournal(Journal):
             raise JournalError("no snapshot was started")
         stored, size = encoding.pack(facts)
         part = self._part + 1
+        connection = self._opened
         try:
-            self._opened.execute(
-                "INSERT INTO snapshot_parts (generation, part, facts, checksum) VALUES (?, ?, ?, ?)",
-                (self._generation, part, stored, encoding.checksum(stored, part)),
-            )
+            # durable with the mark that it is whole: both are in the same file, the mark behind it
+            connection.execute("PRAGMA synchronous = NORMAL")
+            try:
+                connection.execute(
+                    "INSERT INTO snapshot_parts (generation, part, facts, checksum) VALUES (?, ?, ?, ?)",
+                    (self._generation, part, stored, encoding.checksum(stored, part)),
+                )
+            finally:
+                connection.execute("PRAGMA synchronous = FULL")
         except sqlite3.Error as error:
             raise self._not_stored(error) from error
         self._part = part
@@ -276,3 +299,12 @@ class SqliteJournal(Journal):
         finally:
             if lock is not None:
                 os.close(lock)
+
+
+def _sync_folder_of(path: str) -> None:
+    """Make a new name durable."""
+    folder = os.open(os.path.dirname(os.path.abspath(path)), os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

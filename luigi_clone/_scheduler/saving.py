@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from luigi_clone._journal.base import DamagedJournalError, JournalError, NoPlaceError
 from luigi_clone._scheduler.clock import SteadyClock, wall_clock
+from luigi_clone._scheduler.condensing import Condenser
 from luigi_clone._scheduler.parts import SchedulerParts
 from luigi_clone._scheduling.facts import replay
 from luigi_clone._wire.methods import RPC_METHODS
@@ -36,6 +37,7 @@ class Saving(SchedulerParts):
     """The part of the scheduler that keeps its journal."""
 
     _journal: Journal | None = None
+    _condenser: Condenser | None = None
     _held = False
     _failed: JournalError | None = None
 
@@ -72,6 +74,7 @@ class Saving(SchedulerParts):
             journal.close()
             raise
         self._journal = journal
+        self._condenser = Condenser(self._machine, journal)
         self._machine.facts = []
         if journal.is_new:
             logger.info("No prior state file exists at %s. Starting with empty state", journal.place)
@@ -127,7 +130,9 @@ class Saving(SchedulerParts):
         if journal is None:
             logger.info("No state was saved: none is kept")
             return
-        self._journal = None
+        if self._condenser is not None and self._failed is None:
+            self._condenser.finish()
+        self._journal = self._condenser = None
         self._machine.facts = None
         self._let_calls_alone()
         journal.close()
@@ -153,15 +158,18 @@ class Saving(SchedulerParts):
         Raises :class:`~luigi_clone._journal.base.JournalError` when they could not be stored; the process has
         to end then without having acknowledged any of them.
         """
-        if self._machine.facts or self._failed is not None:
+        if self._journal is not None and (self._machine.facts or self._failed is not None):
             self._append()
         if self._machine.effects:
             self._run_effects()
+        if self._condenser is not None:
+            self._condenser.work()
 
     def _store(self) -> bool:
         if self._held:
             return False
-        self._append()
+        if self._journal is not None:  # else somebody else wanted the facts
+            self._append()
         return True
 
     def _append(self) -> None:
@@ -193,7 +201,13 @@ class Saving(SchedulerParts):
             self.__dict__.pop(name, None)
 
     def _not_copied(self) -> set[str]:
-        return {"_journal", "_held", "_failed", *(name for name in RPC_METHODS if name in self.__dict__)}
+        return {
+            "_journal",
+            "_condenser",
+            "_held",
+            "_failed",
+            *(name for name in RPC_METHODS if name in self.__dict__),
+        }
 
 
 def _committing(

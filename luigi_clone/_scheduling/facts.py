@@ -192,6 +192,24 @@ FACTS: dict[str, Kind] = {
     "lease_reached": Kind(("lease",), _plain("set_last_lease")),
     "paused": Kind(("paused",), _plain("set_paused")),
     "limit_set": Kind(("resource", "amount"), _plain("set_limit")),
+    # of snapshots only
+    "crew_known": Kind(("number", "workers", "runnable", "stakeholders"), _plain("restore_crew")),
+    "shape_known": Kind(
+        (
+            *("number", "family", "module", "visibilities", "hidden", "policy", "amounts"),
+            *("accepts_messages", "batchable"),
+        ),
+        _plain("restore_shape"),
+    ),
+    "task_known": Kind(
+        (
+            *("task", "seq", "status", "time", "updated", "priority", "crew", "shape", "params", "deps"),
+            "rest",
+        ),
+        _plain("restore_task"),
+    ),
+    "batch_known": Kind(("batch", "worker", "members", "heads", "holder"), _plain("restore_batch")),
+    "snapshot_ended": Kind(("arrivals",), _plain("end_snapshot")),
 }
 """Kind → its fields and how to apply it. A fact is the tuple (kind, *fields)."""
 

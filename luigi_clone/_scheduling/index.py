@@ -95,7 +95,7 @@ class ReadyIndex:
             if stakeholder:
                 stakeholders = stakeholders | {worker.id}
             members = crew.members if workers is crew.workers else (*crew.members, worker)
-            found = crew.successors[key] = self._crew(workers, runnable, stakeholders, members)
+            found = crew.successors[key] = self.crew(workers, runnable, stakeholders, members)
         elif not found.tasks:  # it may have been dropped since, and even made anew
             known = self.crews.setdefault((found.workers, found.runnable, found.stakeholders), found)
             found = crew.successors[key] = known
@@ -109,15 +109,16 @@ class ReadyIndex:
             members = tuple(other for other in members if other is not worker)
         if stakeholder and worker.id in stakeholders:
             stakeholders = stakeholders - {worker.id}
-        return self._crew(workers, crew.runnable, stakeholders, members)
+        return self.crew(workers, crew.runnable, stakeholders, members)
 
-    def _crew(
+    def crew(
         self,
         workers: tuple[str, ...],
         runnable: bool,
         stakeholders: frozenset[str],
         members: tuple[WorkerRecord, ...],
     ) -> Crew:
+        """Return the crew of these workers and stakeholders; ``members`` are the records of ``workers``."""
         key = (workers, runnable, stakeholders)
         crew = self.crews.get(key)
         if crew is None:

@@ -12,15 +12,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from luigi_clone._scheduling import arguments
-from luigi_clone._scheduling.assignment import Assignment
 from luigi_clone._scheduling.model import TaskRecord, WorkerRecord
+from luigi_clone._scheduling.restoring import Restoring
 from luigi_clone.task_status import DISABLED, DONE, FAILED, PENDING, RUNNING
 
 _MANY_MESSAGES = 1_000  # for a worker that does not fetch them
 _MANY_ENTRIES = 1_000  # of what a worker tells of itself
 
 
-class Machine(Assignment):
+class Machine(Restoring):
     """The whole scheduler: registration and work, operator actions, and what running tasks tell."""
 
     # ---- workers

@@ -336,7 +336,9 @@ class Registration(Lifecycle):
         default = self.default_policy()
         if given == _NO_POLICY:
             return default
-        policy = arguments.retry_policy(given, default)
+        return self._shared_policy(arguments.retry_policy(given, default))
+
+    def _shared_policy(self, policy: RetryPolicy) -> RetryPolicy:
         if len(self._policies) >= _MANY:
             self._policies.clear()
         return self._policies.setdefault(policy, policy)

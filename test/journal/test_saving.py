@@ -9,6 +9,7 @@ import pytest
 
 from luigi_clone._journal.base import JournalError
 from luigi_clone.scheduler import Scheduler
+from luigi_clone.task_history import TaskHistory
 from test.scheduling.machines import fields
 
 
@@ -88,9 +89,14 @@ def test_workers_count_as_just_seen(state_path):
 def test_a_turn_of_calls_is_one_commit_and_effects_wait_for_it(state_path):
     told = []
 
-    class History:
+    class History(TaskHistory):
         def task_scheduled(self, task):
             told.append(task.id)
+
+        def task_started(self, task, worker_host):
+            raise AssertionError
+
+        task_finished = task_started
 
     scheduler = start(state_path, task_history_impl=History())
     scheduler.hold()
@@ -167,7 +173,7 @@ def test_a_scheduler_that_was_not_told_to_load_opens_nothing(state_path):
 def test_a_fact_that_nobody_knows_is_refused(state_path):
     scheduler = start(state_path)
     scheduler._journal.append([("of_the_future", 1)])
-    scheduler.dump()
+    scheduler._journal.close()
     with pytest.raises(JournalError, match=r"cannot be replayed .KeyError: 'of_the_future'"):
         start(state_path)
 
