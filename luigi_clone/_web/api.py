@@ -11,6 +11,7 @@ from luigi_clone._web.answers import Answer, Package, beside, body_of
 from luigi_clone._web.answers import refusal as refusal_of
 from luigi_clone._web.asking import Asked, arguments_of, batch_of, ticket_of
 from luigi_clone._web.batch import Batch, calls_in
+from luigi_clone._web.discretion import TELLING, Discreet
 from luigi_clone._web.doors.handlers import GuardedHandler
 from luigi_clone._web.large import LargeAnswer, Slices, is_in_steps
 from luigi_clone._web.turns import Direct
@@ -51,13 +52,19 @@ class Api:
             self._fail(send)
 
     def _answer_call(self, name: str, request: Asked, send: Send) -> None:
-        outcome = self._maker.make(name, arguments_of(request), ticket_of(request.headers), in_steps=True)
+        maker = self._maker if name != TELLING else self._maker_for(request)
+        outcome = maker.make(name, arguments_of(request), ticket_of(request.headers), in_steps=True)
         if isinstance(outcome, RefusedError):
             self._when_durable(send, lambda: refusal_of(outcome))
         elif is_in_steps(outcome.response):
             self._answer_large(outcome, request, send)
         else:
             self._when_durable(send, lambda: _packed(outcome, request))
+
+    def _maker_for(self, request: Asked) -> Direct:
+        """Return who makes a call whose answer depends on the role of who asks."""
+        role = Role.ADMIN if self._doors is None else self._doors.role_of(request)
+        return self._maker if role is Role.ADMIN else Discreet(self._maker)
 
     def _when_durable(self, send: Send, answer: Callable[[], Answer]) -> None:
         self._maker.after_commit(lambda loss: send(answer() if loss is None else refusal_of(loss)))
@@ -90,7 +97,8 @@ class Api:
             if refusal is not None:
                 send(refused(refusal))
                 return
-        batch = Batch(calls, self._maker, self._slices)
+        is_telling = any(call.name == TELLING for call in calls)
+        batch = Batch(calls, self._maker_for(request) if is_telling else self._maker, self._slices)
 
         def answer() -> Answer:
             package = Package("POST", request.headers)

@@ -16,6 +16,7 @@ from luigi_clone import server
 from luigi_clone._web.api import role_of_call
 from luigi_clone._wire.methods import RPC_METHODS
 from luigi_clone._wire.roles import Role
+from luigi_clone.configuration import get_config
 from luigi_clone.scheduler import Scheduler
 from test.doors.asking import ADMIN, READ, WORKER
 from test.doors.servers import luigid, start
@@ -121,8 +122,20 @@ def test_a_worker_with_a_token_runs_its_tasks(closed, tmp_path):
     url = f"http://worker:{WORKER}@127.0.0.1:{closed.port}"
     assert luigi.build([Made()], scheduler_url=url)
     assert (tmp_path / "made").exists()
-    with pytest.raises(luigi.RPCError):
+    with pytest.raises(luigi.RPCError, match="role worker") as raised:
         luigi.RemoteScheduler(url.replace(WORKER, READ)).ping(worker="w")
+    assert READ not in str(raised.value)
+
+
+def test_our_worker_sends_a_bearer_token(closed, monkeypatch):
+    url = f"http://127.0.0.1:{closed.port}"
+    with pytest.raises(luigi.RPCError, match="LUIGI_SCHEDULER_TOKEN"):
+        luigi.RemoteScheduler(url).is_paused()
+    monkeypatch.setenv("LUIGI_SCHEDULER_TOKEN", READ)
+    assert luigi.RemoteScheduler(url).is_paused() == {"paused": False}
+    monkeypatch.delenv("LUIGI_SCHEDULER_TOKEN")
+    get_config().set("core", "scheduler_token", READ)
+    assert luigi.RemoteScheduler(url).is_paused() == {"paused": False}
 
 
 def test_a_wrong_token_is_in_no_log(tmp_path):
@@ -140,6 +153,24 @@ def test_a_wrong_token_is_in_no_log(tmp_path):
     for secret in (wrong, wrong_basic, pair, READ, WORKER):
         assert secret not in log
     assert "A wrong token from 127.0.0.1" in log
+
+
+def test_only_an_admin_sees_hidden_parameters(closed):
+    task = {"worker": "w", "task_id": "Login", "family": "Login", "params": {"user": "me", "pin": "1234"}}
+    body = urlencode({"data": json.dumps({**task, "param_visibilities": {"user": 0, "pin": 1}})})
+    assert closed.ask("POST", "/api/add_task", body, Authorization=bearer(WORKER))[0] == 200
+    question = {"call": "fetch_error", "arguments": {"task_id": "Login"}}
+    many = urlencode({"data": json.dumps({"calls": [question, {"call": "is_paused"}]})})
+    one = "/api/fetch_error?" + urlencode({"data": json.dumps(question["arguments"])})
+    for token, seen in ((READ, {"user": "me"}), (WORKER, {"user": "me"}), (ADMIN, task["params"])):
+        answer = json.loads(closed.ask("GET", one, Authorization=bearer(token))[2])["response"]
+        assert answer["taskParams"] == seen and answer["displayName"] == "Login(user=me)"
+        batched = json.loads(closed.ask("POST", "/api/batch", many, Authorization=bearer(token))[2])
+        assert batched["response"][0]["response"] == answer
+        unknown = "/api/fetch_error?" + urlencode({"data": json.dumps({"task_id": "none"})})
+        assert closed.ask("GET", unknown, Authorization=bearer(token))[0] == 200
+        shown = closed.ask("GET", "/api/graph", Authorization=bearer(token))[2]
+        assert "1234" not in shown
 
 
 def test_the_body_of_a_refused_request_is_thrown_away(closed):

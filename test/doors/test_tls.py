@@ -10,6 +10,8 @@ import pytest
 
 from luigi_clone._web.doors import DoorSettings, SettingError
 from luigi_clone._web.doors.tls import make_ssl_context
+from luigi_clone.configuration import get_config
+from luigi_clone.rpc import RemoteScheduler, RPCError
 from test.doors.servers import client_tls, luigid, start
 from test.services import require_service
 
@@ -78,6 +80,20 @@ def test_only_callers_with_a_certificate(papers, tmp_path):
             running._tls = client_tls(papers / "ca.pem", *papers_of)
             with pytest.raises((ssl.SSLError, ConnectionError)):
                 running.ask("GET", "/api/is_paused")
+
+
+def test_our_worker_over_tls_with_a_certificate(papers, tmp_path):
+    config = section(papers, **SERVER, client_ca="ca.pem")
+    with luigid(tmp_path, config, tls=client_tls(papers / "ca.pem")) as running:
+        url = f"https://localhost:{running.port}"
+        get_config().set("core", "scheduler_ca_certificate", str(papers / "ca.pem"))
+        get_config().set("core", "scheduler_client_certificate", str(papers / "client.pem"))
+        get_config().set("core", "scheduler_client_key", str(papers / "client.key"))
+        assert RemoteScheduler(url).is_paused() == {"paused": False}
+        get_config().set("core", "scheduler_ca_certificate", str(papers / "other_ca.pem"))
+        get_config().set("core", "rpc_retry_attempts", "1")
+        with pytest.raises(RPCError):
+            RemoteScheduler(url).is_paused()
 
 
 def test_a_key_with_a_password(papers, tmp_path):

@@ -1,0 +1,33 @@
+"""HIDDEN parameters of tasks: lists never show them, and only an admin sees them where Luigi shows all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from luigi_clone._web.turns import Direct, Outcome
+from luigi_clone._wire.tickets import RefusedError, Ticket
+
+TELLING = "fetch_error"
+"""The one view that answers with all parameters, for the command that runs a task again."""
+
+
+class Discreet(Direct):
+    """Makes calls for somebody who is no admin."""
+
+    def __init__(self, maker: Direct) -> None:
+        super().__init__(maker.scheduler)
+        self._maker = maker
+
+    def make(
+        self, name: str, arguments: Mapping[str, Any], ticket: Ticket, in_steps: bool = False
+    ) -> Outcome:
+        """Make a call and leave HIDDEN parameters out of its answer."""
+        outcome = self._maker.make(name, arguments, ticket, in_steps)
+        if name != TELLING or isinstance(outcome, RefusedError) or "taskParams" not in outcome.response:
+            return outcome
+        told = outcome.response
+        record = self.scheduler._machine.tasks.get(told["taskId"])
+        hidden = () if record is None else record.hidden_params
+        shown = {name: value for name, value in told["taskParams"].items() if name not in hidden}
+        return outcome._replace(response={**told, "taskParams": shown})
