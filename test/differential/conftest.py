@@ -16,6 +16,7 @@ STOCK_REQUIREMENTS = [
     "toml==0.10.2",
     "jsonschema>=4",
     "psutil>=5.9",
+    "requests>=2.32",
     "pytest>=8",
     "pytest-timeout>=2.3",
 ]

@@ -141,6 +141,8 @@ def test_each_call(stock_venv, tmp_path, transport):
         assert mine.arguments == theirs.arguments
         for header in ("Content-Type", "Content-Length"):
             assert mine.headers[header] == theirs.headers[header]
+    kind = "python-requests" if transport == "requests" else "Python-urllib"
+    assert luigis[1].understood()[0].headers["User-Agent"].startswith(kind)
     assert len(luigis[1].understood()) == len(CALLS) - 3
     for call, mine, theirs in zip(CALLS, ours[0]["results"], luigis[0]["results"], strict=True):
         assert (call, mine) == (call, theirs)
