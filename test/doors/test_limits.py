@@ -68,6 +68,20 @@ def test_requests_are_limited_by_peer():
     assert statuses(2) == [None, 429]
 
 
+def test_the_size_of_a_body_can_be_limited():
+    guard = doors(DoorSettings(largest_body=100))
+
+    def status(**headers):
+        refusal = guard.refuse(asking(**headers), Role.READ)
+        return refusal and refusal.status
+
+    assert status() is None
+    assert status(Content_Length="100") is None
+    assert status(Content_Length="101") == 413
+    assert status(Transfer_Encoding="chunked") == 411
+    assert doors().refuse(asking(Content_Length="1" * 30), Role.READ) is None
+
+
 def test_there_is_no_limit_unless_it_is_set():
     guard = doors()
     assert not any(guard.refuse(asking(), Role.READ) for _ in range(1000))

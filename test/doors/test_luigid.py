@@ -291,7 +291,10 @@ def test_a_token_that_is_too_short_stops_the_start(tmp_path):
 
 
 def test_the_number_of_requests_of_a_peer_can_be_limited(tmp_path):
-    with luigid(tmp_path, "[limits]\nrequests_per_second=0.01\nrequests_burst=3\n") as running:
+    limits = "[limits]\nrequests_per_second=0.01\nrequests_burst=4\nlargest_body=1000\n"
+    with luigid(tmp_path, limits) as running:
+        status, _, body = running.ask("POST", "/api/is_paused", "data=" + "x" * 100_000)
+        assert status == 413 and "largest_body" in body
         statuses = [running.ask("GET", "/api/is_paused")[0] for _ in range(3)]
         statuses += [running.ask(*request)[0] for request in (("GET", "/"), ("POST", "/api/ping"))]
         assert statuses == [200, 200, 200, 429, 429]

@@ -161,6 +161,8 @@ class Doors:
         headers = request.headers
         if self._requests is not None and (refusal := self._refuse_pace(request, self._requests)):
             return refusal
+        if self.settings.largest_body and (refusal := self._refuse_size(headers)):
+            return refusal
         is_browser = (
             "Origin" in headers
             or "Sec-Fetch-Site" in headers
@@ -232,6 +234,14 @@ class Doors:
             if wait
             else None
         )
+
+    def _refuse_size(self, headers: Mapping[str, str]) -> Refusal | None:
+        if "Transfer-Encoding" in headers:
+            return Refusal(411, "This server wants to know the length of a body before it comes.")
+        length, largest = headers.get("Content-Length", ""), self.settings.largest_body
+        if not length.isdigit() or int(length) <= largest:
+            return None
+        return Refusal(413, f"A body may have {largest} bytes ([limits] largest_body), not {length[:20]}.")
 
     def _refuse_host(self, request: Asking) -> Refusal | None:
         if request.remote_ip == _UNIX_PEER:

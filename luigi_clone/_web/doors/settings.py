@@ -44,6 +44,8 @@ class DoorSettings(NamedTuple):
     requests_burst: float = 0.0
     """How many at once; 0 is what ten seconds allow."""
     wrong_tokens_per_minute: float = 30.0
+    largest_body: int = 0
+    """Bytes of a request's body; 0 is what the web framework takes."""
     notes: tuple[str, ...] = ()
     """What a person should be told about these settings at the start."""
 
@@ -74,6 +76,7 @@ def read_settings(config: Any, environment: Mapping[str, str] | None = None) -> 
         requests_per_second=_number(config, "limits", "requests_per_second", 0.0),
         requests_burst=_number(config, "limits", "requests_burst", 0.0),
         wrong_tokens_per_minute=_number(config, "limits", "wrong_tokens_per_minute", 30.0),
+        largest_body=int(_number(config, "limits", "largest_body", 0.0)),
     )
     if settings.certificate is None and (settings.private_key or settings.client_ca):
         raise SettingError(
