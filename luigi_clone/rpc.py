@@ -25,7 +25,7 @@ from luigi_clone._client.connections import Tls
 from luigi_clone._client.grants import Grants
 from luigi_clone._client.messages import Form
 from luigi_clone._client.outbox import Call, Outbox, document_of
-from luigi_clone._client.patience import Attempts, reason_of, status_of
+from luigi_clone._client.patience import Attempts, is_away, reason_of, status_of
 from luigi_clone._client.transports import Fetcher, RequestsFetcher, URLLibFetcher, choose_fetcher
 from luigi_clone._wire.methods import RPC_METHODS
 from luigi_clone._wire.tickets import LEASE_HEADER, NEW_WORKER_HEADER, RefusedError, Reply, Ticket
@@ -37,6 +37,10 @@ logger = logging.getLogger("luigi-interface")
 _TOKEN_VARIABLE = "LUIGI_SCHEDULER_TOKEN"  # noqa: S105 - where the token is, not the token
 _PATIENCE = 7200.0
 """Long enough for an outage that somebody is called for; no worker waits a day for a server that is gone."""
+_BRIEF_PATIENCE = 2.0
+"""Seconds that a task may lose by what it says of itself."""
+_DEAF = 30.0
+"""Seconds for which a task does not try again to say something of itself."""
 _CONFLICT = 409
 """A report about a grant that does not count any more: the task was given to another worker, or is done."""
 
@@ -100,6 +104,7 @@ class RemoteScheduler:
         )
         self._takes_batches = True
         self._has_answered = False
+        self._deaf_until = 0.0
         self._grants = Grants()
         self._outbox = Outbox()
         self._own = _OfThisProcess()
@@ -162,13 +167,31 @@ class RemoteScheduler:
             outbox.attend = previous
 
     @contextlib.contextmanager
-    def in_haste(self) -> Iterator[None]:
-        """Try requests of this thread once within this context, whatever the options say."""
-        self._outbox.hasty += 1
+    def in_haste(self, patience: float = 0.0) -> Iterator[None]:
+        """Wait for a scheduler that is away for ``patience`` seconds within this context, in this thread."""
+        previous, self._outbox.patience = self._outbox.patience, patience
         try:
             yield
         finally:
-            self._outbox.hasty -= 1
+            self._outbox.patience = previous
+
+    def tell(self, name: str, **arguments: Any) -> None:
+        """Make a call that must neither hold up nor fail the task that makes it: what it says may be lost.
+
+        Raises :class:`RPCError` if the scheduler refuses it.
+        """
+        if time.monotonic() < self._deaf_until:
+            return
+        with self.in_haste(_BRIEF_PATIENCE):
+            try:
+                getattr(self, name)(**arguments)
+                self.flush()
+            except (RPCError, OSError) as error:
+                cause = getattr(error, "sub_exception", error)
+                if isinstance(cause, RefusedError) or not is_away(cause):
+                    raise
+                self._deaf_until = time.monotonic() + _DEAF
+                logger.warning("The scheduler %r was not told %s: %s", self._shown_url, name, cause)
 
     def flush(self) -> None:
         """Send what waits; raise :class:`RPCError` for the first call that the scheduler refuses."""
@@ -312,12 +335,12 @@ class RemoteScheduler:
         full_url = _urljoin(self._url, url_suffix)
         if self._token and isinstance(body, Form):
             body.headers["Authorization"] = f"Bearer {self._token}"
-        hasty = self._outbox.hasty > 0
-        attempts = Attempts(
-            1 if hasty else self._rpc_retry_attempts,
-            self._rpc_retry_wait,
-            self._rpc_patience if self._has_answered and not hasty else 0.0,
-        )
+        patience = self._outbox.patience
+        if patience is None:
+            patience = self._rpc_patience if self._has_answered else 0.0
+            attempts = Attempts(self._rpc_retry_attempts, self._rpc_retry_wait, patience)
+        else:
+            attempts = Attempts(1, self._rpc_retry_wait, patience)
         while True:
             try:
                 answer = self._fetcher.fetch(full_url, body, self._connect_timeout)
@@ -326,7 +349,7 @@ class RemoteScheduler:
                     raise
                 pause = attempts.next_wait(error)
                 if self._rpc_log_retries:
-                    self._log_failure(attempts, pause)
+                    self._log_failure(error, attempts, pause)
                 if pause is None:
                     final = self._final_error(attempts, error)
                     if final is error:
@@ -349,7 +372,7 @@ class RemoteScheduler:
         return RPCError(f"{message}: {status}: {reason}" if reason else message, error)
 
     def _note_answer(self, attempts: Attempts) -> None:
-        self._has_answered = True
+        self._has_answered, self._deaf_until = True, 0.0
         if attempts.made:
             if self._rpc_log_retries and attempts.in_patience:
                 logger.info("The remote scheduler %r answers again", self._shown_url)
@@ -371,13 +394,11 @@ class RemoteScheduler:
                     return
             left = end - time.monotonic()
 
-    def _log_failure(self, attempts: Attempts, pause: float | None) -> None:
-        # what is repeated all the time for an hour tells nothing new
-        logger.warning(
-            "Failed connecting to remote scheduler %r",
-            self._shown_url,
-            exc_info=attempts.made <= attempts.count or pause is None,
-        )
+    def _log_failure(self, error: Exception, attempts: Attempts, pause: float | None) -> None:
+        if self._outbox.patience is None and (attempts.made <= attempts.count or pause is None):
+            logger.warning("Failed connecting to remote scheduler %r", self._shown_url, exc_info=True)
+        else:  # what is repeated all the time for an hour tells nothing new
+            logger.warning("Failed connecting to remote scheduler %r: %s", self._shown_url, error)
         if pause is None:
             return
         if attempts.in_patience:

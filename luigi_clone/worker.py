@@ -43,7 +43,8 @@ from luigi_clone._worker.messages import (
     rpc_message_callback,
 )
 from luigi_clone._worker.options import worker
-from luigi_clone._worker.running import HISTORY_SLACK, RunningTasks
+from luigi_clone._worker.returning import Returning
+from luigi_clone._worker.running import HISTORY_SLACK
 from luigi_clone._worker.scheduling import CyclicRequirements
 from luigi_clone._worker.scheduling import get_retry_policy_dict as _get_retry_policy_dict
 from luigi_clone._worker.state import GetWorkResponse
@@ -129,7 +130,7 @@ if not TYPE_CHECKING:  # to a checker a module with this function has every name
     __getattr__ = _load_on_use
 
 
-class Worker(RunningTasks):
+class Worker(Returning):
     """Runs tasks for a scheduler, in ``worker_processes`` slots.
 
     With one slot and no timeout a task runs in this process and thread; otherwise each runs in a child.
@@ -185,6 +186,10 @@ class Worker(RunningTasks):
         self._stop_requesting_work = False
         self._idle_since = None
         self._required_ids = {}
+        self._dynamic_ids = {}
+        self._unannounced_batches = set()
+        self._vouched_for = frozenset()
+        self._idle_clock = None
         self._seen_running = set()
         self._history_limit = HISTORY_SLACK
         self._add_task_history = []
@@ -416,9 +421,15 @@ class Worker(RunningTasks):
             return False
         if not config.max_keep_alive_idle_duration or not self._idle_since:
             return True
-        time_to_shutdown = self._idle_since + config.max_keep_alive_idle_duration - datetime.datetime.now()
+        time_to_shutdown = config.max_keep_alive_idle_duration - self._idle_for(self._idle_since)
         logger.debug("[%s] %s until shutdown", self._id, time_to_shutdown)
         return time_to_shutdown > datetime.timedelta(0)
+
+    def _idle_for(self, since: datetime.datetime) -> datetime.timedelta:
+        # The clock on the wall may have been set meanwhile; of a time that others wrote there is no other.
+        if self._idle_clock is not None and self._idle_clock[0] is since:
+            return datetime.timedelta(seconds=time.monotonic() - self._idle_clock[1])
+        return datetime.datetime.now() - since
 
     def run(self) -> bool:
         """Run tasks until there is nothing left to do; return whether all of them succeeded."""
@@ -444,8 +455,14 @@ class Worker(RunningTasks):
             while len(self._running_tasks) >= self.worker_processes > 0:
                 logger.debug("%d running tasks, waiting for next task to finish", len(self._running_tasks))
                 self._handle_next_task()
+                if self._running_tasks and self._is_said_to_be_new():
+                    self._register_again()
 
             response = self._get_work()
+            if self._is_forgotten(response):
+                self._register_again()
+                if response.task_id is None:
+                    continue
             if response.worker_state == WORKER_STATE_DISABLED:
                 self._start_phasing_out()
             if response.task_id is not None:
@@ -458,7 +475,9 @@ class Worker(RunningTasks):
             if self._running_tasks:
                 self._handle_next_task()
                 continue
-            self._idle_since = self._idle_since or datetime.datetime.now()
+            if not self._idle_since:
+                self._idle_since = datetime.datetime.now()
+                self._idle_clock = self._idle_since, time.monotonic()
             if not self._keep_alive(response):
                 break
             next(sleeper)

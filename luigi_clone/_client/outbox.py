@@ -67,8 +67,8 @@ class Outbox(threading.local):
     def __init__(self) -> None:
         self.depth = 0
         """How many contexts in which calls are collected this thread is in."""
-        self.hasty = 0
-        """Above 0 a request is tried once."""
+        self.patience: float | None = None
+        """Seconds for which a scheduler that is away is waited for; ``None`` for what the options say."""
         self.attend: Callable[[], None] | None = None
         """Called now and then while this thread waits for the scheduler."""
         self.forget()

@@ -39,6 +39,12 @@ def reason_of(error: BaseException) -> str | None:
     return html.unescape(found.group(1)).strip() if found else None
 
 
+def is_away(error: BaseException | None) -> bool:
+    """Tell whether an exception means that nobody answers, and not that the answer is no."""
+    status = status_of(error)
+    return status is None or status in _AWAY_STATUS
+
+
 class Attempts:
     """The attempts of one request.
 
@@ -63,7 +69,7 @@ class Attempts:
         status = status_of(error)
         if status in _FINAL_STATUS:
             return None
-        self.in_patience = self._patience > 0 and (status is None or status in _AWAY_STATUS)
+        self.in_patience = self._patience > 0 and is_away(error)
         if self.in_patience and self.left() > 0:
             pause = min(self._growing_wait(), max(self.left(), 0.01))
         elif self.made < self.count:

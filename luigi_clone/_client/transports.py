@@ -219,7 +219,7 @@ def _with_its_exceptions(exchange: Any, url: str, body: Any, timeout: float) -> 
         kind: type[exceptions.RequestException] = exceptions.ConnectionError
         if isinstance(cause, TimeoutError):
             kind = exceptions.ConnectTimeout if isinstance(error, URLError) else exceptions.ReadTimeout
-        raise kind(cause) from error
+        raise kind(cause) from None  # all that there is to know is in its text
     if answer is not None and answer.status >= 400:
         from requests import Response as Refusal
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from luigi_clone._task_processes.forking import talking
-from luigi_clone._worker.talking import in_haste
+from luigi_clone._worker.talking import in_haste, offered
 from luigi_clone.task_status import RUNNING
 
 logger = logging.getLogger("luigi-interface")
@@ -144,29 +144,41 @@ class TaskStatusReporter:
         except Exception:  # what a task says of itself must not end the worker
             logger.warning("Could not tell the scheduler what task %s said", self._task_id, exc_info=True)
 
+    def _tell(self, call: str, **arguments: Any) -> None:
+        # A scheduler that is away does not fail the task, nor hold it up for long.
+        tell = offered(self._scheduler, "tell")
+        if tell is None:
+            getattr(self._scheduler, call)(**arguments)
+        else:
+            tell(call, **arguments)
+
     def update_tracking_url(self, tracking_url: str) -> None:
         """Set the address at which the work can be watched."""
-        self._scheduler.add_task(
-            task_id=self._task_id, worker=self._worker_id, status=RUNNING, tracking_url=tracking_url
+        self._tell(
+            "add_task",
+            task_id=self._task_id,
+            worker=self._worker_id,
+            status=RUNNING,
+            tracking_url=tracking_url,
         )
 
     def update_status_message(self, message: str) -> None:
         """Set the status text."""
-        self._scheduler.set_task_status_message(task_id=self._task_id, status_message=message)
+        self._tell("set_task_status_message", task_id=self._task_id, status_message=message)
 
     def update_progress_percentage(self, percentage: float) -> None:
         """Set the progress, 0 to 100."""
-        self._scheduler.set_task_progress_percentage(task_id=self._task_id, progress_percentage=percentage)
+        self._tell("set_task_progress_percentage", task_id=self._task_id, progress_percentage=percentage)
 
     def decrease_running_resources(self, decrease_resources: dict[str, int]) -> None:
         """Give back part of the resources that the running task holds."""
-        self._scheduler.decrease_running_task_resources(
-            task_id=self._task_id, decrease_resources=decrease_resources
+        self._tell(
+            "decrease_running_task_resources", task_id=self._task_id, decrease_resources=decrease_resources
         )
 
     def report_task_statistics(self, statistics: Any) -> None:
         """Hand statistics of the task to the scheduler's metrics collector."""
-        self._scheduler.report_task_statistics(task_id=self._task_id, statistics=statistics)
+        self._tell("report_task_statistics", task_id=self._task_id, statistics=statistics)
 
 
 class SchedulerMessage:

@@ -50,6 +50,8 @@ class WorkerState:
     unfulfilled_counts: MutableMapping[str, int]
     _stop_requesting_work: bool
     _idle_since: datetime.datetime | None
+    _idle_clock: tuple[datetime.datetime, float] | None
+    """What ``_idle_since`` was set to, and the same moment on a clock that nobody sets."""
     _task_result_queue: Any
     _task_completion_cache: MutableMapping[str, bool] | None
     _required_ids: dict[str, list[str]]

@@ -319,3 +319,23 @@ class Joint(Piece):
 class Joined(luigi.WrapperTask):
     def requires(self):
         return [Joint(n, 2) for n in range(4)]
+
+
+# ---- a batch that waits
+
+
+class SlowBatch(Piece):
+    day = luigi.IntParameter(batch_method=max)
+    max_batch_size = 3
+
+    def complete(self):
+        return any(exists(f"SlowBatch-{day}") for day in range(self.day, 10))
+
+    def work(self):
+        note("batch-begun", "")
+        wait_for("go")
+
+
+class SlowBatches(luigi.WrapperTask):
+    def requires(self):
+        return [SlowBatch(day) for day in range(3)]
