@@ -41,6 +41,10 @@ _BRIEF_PATIENCE = 2.0
 """Seconds that a task may lose by what it says of itself."""
 _DEAF = 30.0
 """Seconds for which a task does not try again to say something of itself."""
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""It goes on while the machine sleeps."""
+_SILENCE = 3.0
+"""Seconds without an answer after which a scheduler may have taken its worker for dead."""
 _CONFLICT = 409
 """A report about a grant that does not count any more: the task was given to another worker, or is done."""
 
@@ -105,6 +109,9 @@ class RemoteScheduler:
         self._takes_batches = True
         self._has_answered = False
         self._deaf_until = 0.0
+        self._silences = 0
+        self._closed_by_server = 0
+        self._last_answer: float | None = None
         self._grants = Grants()
         self._outbox = Outbox()
         self._own = _OfThisProcess()
@@ -207,6 +214,19 @@ class RemoteScheduler:
                 self.flush()
             except Exception as error:
                 logger.warning("Could not tell the scheduler %r all: %s", self._shown_url, error)
+
+    def lost_touch(self) -> bool:
+        """Tell once whether the scheduler may have forgotten us since this was asked last.
+
+        It was away, has closed a connection, or did not hear of us for some seconds.
+        """
+        lost = self._silences
+        self._silences = 0
+        closed = getattr(self._fetcher, "closed_by_server", 0)
+        if closed != self._closed_by_server:
+            self._closed_by_server = closed
+            return True
+        return lost > 0
 
     def forgot(self, worker: str) -> bool:
         """Tell once whether the scheduler has answered as if it had never heard of a worker of ours."""
@@ -348,6 +368,7 @@ class RemoteScheduler:
                 if url_suffix == "/api/batch" and status_of(error) in (404, 405):
                     raise
                 pause = attempts.next_wait(error)
+                self._silences += is_away(error)
                 if self._rpc_log_retries:
                     self._log_failure(error, attempts, pause)
                 if pause is None:
@@ -373,6 +394,10 @@ class RemoteScheduler:
 
     def _note_answer(self, attempts: Attempts) -> None:
         self._has_answered, self._deaf_until = True, 0.0
+        now = time.clock_gettime(_CLOCK)
+        if attempts.made or (self._last_answer is not None and now - self._last_answer > _SILENCE):
+            self._silences += 1
+        self._last_answer = now
         if attempts.made:
             if self._rpc_log_retries and attempts.in_patience:
                 logger.info("The remote scheduler %r answers again", self._shown_url)

@@ -188,7 +188,6 @@ class Worker(Returning):
         self._required_ids = {}
         self._dynamic_ids = {}
         self._unannounced_batches = set()
-        self._vouched_for = frozenset()
         self._idle_clock = None
         self._seen_running = set()
         self._history_limit = HISTORY_SLACK

@@ -77,6 +77,7 @@ class Connections:
     def _forget(self) -> None:
         self._process_id = os.getpid()
         self._idle: dict[tuple[str, str], list[HTTPConnection]] = {}
+        self.closed_by_server = 0
 
     def post(self, url: str, body: bytes | None, headers: Mapping[str, str], timeout: float) -> Response:
         """Send one request, a GET when there is no body, and return its answer, whatever the status.
@@ -130,6 +131,7 @@ class Connections:
                 connection.sock.settimeout(timeout)
                 return connection
             connection.close()
+            self.closed_by_server += 1
         connection = self._open(scheme, host, timeout)
         try:
             connection.connect()

@@ -35,6 +35,11 @@ class _Direct:
         self._connections = Connections(tls)
         self._is_direct: dict[str, bool] = {}
 
+    @property
+    def closed_by_server(self) -> int:
+        """How many kept connections the server has closed, as far as that was noticed."""
+        return self._connections.closed_by_server
+
     def _exchange(self, url: str, body: Mapping[str, str] | None, timeout: float) -> Response | None:
         """Return the answer; ``None`` when it sends us elsewhere."""
         url, username, password = split_credentials(url)

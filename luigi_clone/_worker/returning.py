@@ -30,8 +30,6 @@ class Returning(RunningTasks):
     """What tasks asked for while they ran."""
     _unannounced_batches: set[str]
     """Running tasks whose batch the scheduler has forgotten."""
-    _vouched_for: frozenset[str]
-    """Tasks that the scheduler rightly counts neither as pending nor as running, although not done here."""
 
     def _is_said_to_be_new(self) -> bool:
         """Tell once whether the scheduler has said, to any call, that it does not know this worker."""
@@ -46,23 +44,19 @@ class Returning(RunningTasks):
             return True
         if response.task_id is not None or response.n_pending_tasks or response.running_tasks is None:
             return False
-        missing = self._missing_there(response)
-        if not missing or missing == self._vouched_for:
+        if not self._is_something_missing(response):
             return False
-        self._vouched_for = missing
-        return not self._is_known_there()
+        lost_touch = offered(self._scheduler, "lost_touch")
+        return lost_touch is not None and lost_touch() and not self._is_known_there()
 
-    def _missing_there(self, response: GetWorkResponse) -> frozenset[str]:
-        """Return the tasks that the scheduler should have counted as running or pending."""
+    def _is_something_missing(self, response: GetWorkResponse) -> bool:
+        """Tell whether there are tasks here that the scheduler counts neither as running nor as pending."""
+        running = {task["task_id"] for task in response.running_tasks}
         if self._running_tasks:
-            running = {task["task_id"] for task in response.running_tasks}
-            return frozenset(self._running_tasks.keys() - running)
-        if response.running_tasks:
-            return frozenset()
-        return frozenset(
-            task_id
-            for task_id, (_, status, runnable) in self._latest().items()
-            if status in (PENDING, FAILED) and runnable is not False
+            return not self._running_tasks.keys() <= running
+        return not running and any(
+            status in (PENDING, FAILED) and runnable is not False
+            for _, status, runnable in self._latest().values()
         )
 
     def _is_known_there(self) -> bool:

@@ -169,7 +169,7 @@ CALLS = [
 
 
 def test_all_calls_are_there():
-    assert sorted(rpc.RPC_METHODS) == sorted(CALLS)
+    assert set(CALLS) <= rpc.RPC_METHODS.keys()  # Luigi's, and those that came with this server
     for name in rpc.RPC_METHODS:
         assert callable(getattr(luigi.RemoteScheduler, name))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 import pytest
 
@@ -162,7 +163,9 @@ def test_a_server_of_luigis_that_lost_its_state(stock_venv, tmp_path, how):
             site.begin_again(lose_state=True)
         else:
             os.kill(run.process.pid, signal.SIGSTOP)
+            silent_until = time.monotonic() + 3.5
             wait_until(lambda: not site.call("worker_list"), "end of the worker's record")
+            wait_until(lambda: time.monotonic() > silent_until, "end of the silence")
             os.kill(run.process.pid, signal.SIGCONT)
         # with all slots taken nothing shows the loss; the first task that ends does
         site.release()
