@@ -145,7 +145,7 @@ def _is_loopback(host: str) -> bool:
 def _access_log() -> AccessLog:
     which = get_config().get("luigid", "access_log", CALLS)
     if which not in (CALLS, ALL, ERRORS):
-        raise ValueError(f"[luigid] access_log has to be {CALLS}, {ALL} or {ERRORS}, not {which!r}")
+        raise SettingError(f"[luigid] access_log has to be {CALLS}, {ALL} or {ERRORS}, not {which!r}")
     return AccessLog(which)
 
 

@@ -52,6 +52,8 @@ class Api:
             self._fail(send)
 
     def _answer_call(self, name: str, request: Asked, send: Send) -> None:
+        if name not in RPC_METHODS:
+            raise RefusedError(404, f"there is no call {name!r}")
         maker = self._maker if name != TELLING else self._maker_for(request)
         outcome = maker.make(name, arguments_of(request), ticket_of(request.headers), in_steps=True)
         if isinstance(outcome, RefusedError):

@@ -179,6 +179,8 @@ def servers(stock: Path | None, empty: bool = False) -> Iterator[list[Served]]:
         for name in ["luigi_clone", *(["luigi"] if stock else []), *(["empty handler"] if empty else [])]:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             port = _free_port()
+            # a worker that registers tasks for minutes and pings nobody is to be taken for alive
+            (folder / "luigi.cfg").write_text("[scheduler]\nworker_disconnect_delay=100000\n")
             options = ["--port", str(port), "--address", "127.0.0.1", "--state-path", str(folder / "state")]
             command = {
                 "luigi_clone": [sys.executable, "-c", _OURS, str(ROOT), *options],

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import html
-import http.client
 import json
 import signal
 import socket
 import subprocess
 import sys
 import threading
-from pathlib import Path
 from urllib.parse import urlencode
 
 import luigi
@@ -20,65 +17,7 @@ from luigi.rpc import RemoteScheduler, RPCError
 
 from luigi_clone import server
 from luigi_clone.scheduler import Scheduler
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-class Server:
-    """A server on a thread of its own."""
-
-    def __init__(self, **where):
-        self.scheduler = Scheduler()
-        self._where = {"api_port": 0, "address": None, "unix_socket": None, **where}
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=asyncio.run, args=(self._serve(),))
-
-    async def _serve(self):
-        self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
-        http, self.names = server._listen(self.scheduler, **self._where)
-        self._ready.set()
-        await self._ended.wait()
-        http.stop()
-        await http.close_all_connections()
-
-    def __enter__(self):
-        self._thread.start()
-        assert self._ready.wait(20)
-        return self
-
-    def __exit__(self, *exc_info):
-        self._loop.call_soon_threadsafe(self._ended.set)
-        self._thread.join()
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.names[0][1]}"
-
-    def ask(self, method, path, body=None, headers=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.names[0][1], timeout=20)
-        try:
-            connection.request(method, path, body, headers or {})
-            answer = connection.getresponse()
-            return answer.status, dict(answer.getheaders()), answer.read().decode()
-        finally:
-            connection.close()
-
-    def call(self, name, **arguments):
-        body = urlencode({"data": json.dumps(arguments)})
-        headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        return self.ask("POST", f"/api/{name}", body, headers)
-
-
-def _luigid(port):
-    code = f"from luigi_clone.cmdline import luigid; luigid(['--port', '{port}', '--address', '127.0.0.1'])"
-    command = [sys.executable, "-c", code]
-    return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, bufsize=1)
-
-
-@pytest.fixture
-def served():
-    with Server() as one:
-        yield one
+from test.server.serving import ROOT, Server, free_port, luigid, started
 
 
 class Piece(luigi.Task):
@@ -195,10 +134,10 @@ def test_it_listens_on_this_machine_only_and_says_so(caplog):
 def test_an_address_and_a_port(caplog):
     with Server(address="127.0.0.1") as one:
         assert [name[0] for name in one.names] == ["127.0.0.1"]
-        luigid = _luigid(one.names[0][1])
-        with luigid:
-            assert "Address already in use" in luigid.communicate()[1]
-        assert luigid.returncode == 1
+        second = luigid(one.names[0][1])
+        with second:
+            assert "Address already in use" in second.communicate()[1]
+        assert second.returncode == 1
     assert "--address" not in caplog.text
 
 
@@ -265,16 +204,8 @@ def test_run_until_it_is_stopped():
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
 def test_luigid_ends_by_a_signal(number):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with _luigid(port) as process:
-        assert process.stderr is not None
-        log = ""
-        while "Scheduler starting up" not in log:
-            line = process.stderr.readline()
-            assert line, log
-            log += line
+    with started(free_port()) as (process, log):
+        port = int(process.args[process.args.index("--port") + 1])
         assert RemoteScheduler(f"http://127.0.0.1:{port}").is_paused() == {"paused": False}
         process.send_signal(number)
         log += process.communicate()[1]
