@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,9 @@ from luigi_clone._journal.base import (
     NoPlaceError,
 )
 from luigi_clone._journal.sqlite_schema import prepare
+from luigi_clone._journal.sqlite_tail import is_torn
+
+logger = logging.getLogger("luigi.scheduler")
 
 _ROWS_AT_ONCE = 200
 """So many superfluous rows are removed in one go: a few milliseconds of work."""
@@ -56,6 +60,13 @@ class SqliteJournal(Journal):
             self.is_new = not os.path.exists(self.place) or not os.path.getsize(self.place)
             if self.is_new:
                 self._make_file()
+            if is_torn(f"{self.place}-wal"):
+                logger.warning(
+                    "The last write to the journal %s was not whole: it is cut back to the last whole "
+                    "commit. "
+                    "Nothing that was acknowledged is lost",
+                    self.place,
+                )
             connection = self._connection = self._connect(self.place)
             prepare(connection, self.place)
             self._find_ends(connection)

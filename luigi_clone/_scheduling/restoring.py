@@ -157,6 +157,11 @@ class Restoring(Assignment):
         self._arrivals = arrivals
         self.version += 1
 
+    def end_torn_snapshot(self) -> None:
+        """Make the best of a snapshot whose end is missing."""
+        if self._told is not None:
+            self.end_snapshot(max((task.seq for task in self.tasks.values()), default=0))
+
 
 def _restore_rest(task: TaskRecord, rest: Mapping[str, Any]) -> None:
     more = None

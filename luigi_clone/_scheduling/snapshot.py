@@ -23,6 +23,7 @@ _GROUPS = {kind: fields.index("members") + 1 for kind, (fields, _) in FACTS.item
 _LEAVING = frozenset(("worker_disabled", "worker_dropped"))
 """Kinds after which tasks of a worker have another crew."""
 _NOTHING_TOLD = More()
+_ATTEMPTS_AT_ONCE = 500
 
 
 class Snapshot:
@@ -36,6 +37,7 @@ class Snapshot:
         assert machine.facts is not None
         self._machine = machine
         self._head = list(_head(machine))
+        self._attempts = list(_attempts(machine))
         self._tail = list(_tail(machine))
         self._tasks = list(machine.tasks.values())
         self._told = 0  # arrival of the last task that was told
@@ -53,6 +55,8 @@ class Snapshot:
         if self._head:
             facts, self._head = self._head[:size], self._head[size:]
             return facts
+        if self._attempts:
+            return [self._attempts.pop(0)]
         if self._tasks:
             chosen = self._tasks[: -size - 1 : -1]
             del self._tasks[-size:]
@@ -217,6 +221,12 @@ def _head(machine: Machine) -> Iterator[Fact]:
     for worker_id, families in machine.batchers.items():
         for family, (batched_args, size) in families.items():
             yield "batcher_set", worker_id, family, batched_args, size
+
+
+def _attempts(machine: Machine) -> Iterator[Fact]:
+    ended, minutes = machine.attempts.kept()
+    for start in range(0, max(1, len(ended)), _ATTEMPTS_AT_ONCE):
+        yield "attempts", ended[start : start + _ATTEMPTS_AT_ONCE], minutes
 
 
 def _tail(machine: Machine) -> Iterator[Fact]:

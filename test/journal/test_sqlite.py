@@ -125,3 +125,45 @@ def test_the_lock_ends_with_its_process(tmp_path):
 def test_a_place_that_cannot_be_is_told(tmp_path):
     with pytest.raises(NoPlaceError, match="No such file or directory"):
         read(tmp_path / "missing" / "state")
+
+
+def killed(path, commits=3):
+    """Write commits in a process that ends without closing anything."""
+    script = (
+        "import os, sys\n"
+        "from luigi_clone._journal.sqlite import SqliteJournal\n"
+        "journal = SqliteJournal(sys.argv[1]); list(journal.open())\n"
+        "for number in range(int(sys.argv[2])): journal.append([('fact', number, 'x' * 6000)])\n"
+        "os._exit(0)\n"
+    )
+    subprocess.run([sys.executable, "-c", script, path, str(commits)], cwd=ROOT, check=True)
+    return path.with_name(path.name + "-wal")
+
+
+@pytest.mark.parametrize("harm", ["cut", "cut at a page", "torn", "hole", "cut in the header", "none"])
+def test_a_torn_tail_is_cut_with_a_warning(tmp_path, caplog, harm):
+    path = tmp_path / "state"
+    log = killed(path)
+    content, frame = log.read_bytes(), 4096 + 24
+    if harm == "cut":
+        log.write_bytes(content[:-700])
+    elif harm == "cut at a page":
+        log.write_bytes(content[:-frame])
+    elif harm == "torn":
+        log.write_bytes(content[:-2000] + bytes(500) + content[-1500:])
+    elif harm == "hole":
+        log.write_bytes(content[: -3 * frame] + bytes(frame) + content[-2 * frame :])
+    elif harm == "cut in the header":
+        log.write_bytes(content[:20])
+    found = [fact[1] for fact in read(path)]
+    warnings = [record.getMessage() for record in caplog.records]
+    if harm == "none":
+        assert found == [0, 1, 2]
+        assert warnings == []
+    else:
+        assert found == ([] if harm == "cut in the header" else [0, 1])
+        assert len(warnings) == 1
+        assert "was not whole: it is cut back to the last whole commit" in warnings[0]
+    caplog.clear()
+    assert [fact[1] for fact in read(path)] == found
+    assert not caplog.records
