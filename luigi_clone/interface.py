@@ -48,7 +48,16 @@ class core(task.Config):  # noqa: N801 -- the name of the configuration section
     """The options of a run: flags without prefix, keywords of :func:`build`, keys of ``[core]``."""
 
     use_cmdline_section = False
-    ignore_unconsumed = {"autoload_range", "no_configure_logging"}  # noqa: RUF012 -- as Luigi has it
+    ignore_unconsumed = {  # noqa: RUF012 -- as Luigi has it
+        "autoload_range",
+        "no_configure_logging",
+        # read by the client of the scheduler; new, so that nobody misses the warning about them
+        "rpc_patience",
+        "scheduler_token",
+        "scheduler_ca_certificate",
+        "scheduler_client_certificate",
+        "scheduler_client_key",
+    }
 
     local_scheduler = parameter.BoolParameter(
         default=False,
