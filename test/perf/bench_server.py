@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import selectors
 import socket
 import statistics
@@ -27,7 +28,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from peers import ROOT, parser
+from peers import ROOT, parser, stock_engine, this_engine
 
 _EMPTY = """
 import asyncio, logging, sys
@@ -408,6 +409,60 @@ def many_tasks(stock: Path | None, rounds: int, tasks: int) -> None:
         print_row("memory after the views", "MiB", {s.name: [s.rss()] for s in running})
 
 
+_FAN_IN = """
+import sys
+import luigi
+class Leaf(luigi.Task):
+    number = luigi.IntParameter()
+    is_done = False
+    def complete(self):
+        return self.is_done
+    def run(self):
+        self.is_done = True
+class All(luigi.Task):
+    first = luigi.IntParameter()
+    count = luigi.IntParameter()
+    is_done = False
+    def complete(self):
+        return self.is_done
+    def requires(self):
+        return [Leaf(self.first + number) for number in range(self.count)]
+    def run(self):
+        self.is_done = True
+assert luigi.build([All(int(sys.argv[2]), int(sys.argv[3]))], scheduler_url=sys.argv[1], log_level="WARNING")
+"""
+
+
+def fan_in(stock: Path | None, rounds: int, tasks: int) -> None:
+    """Measure a worker and its scheduler together: 1,000 tasks that do nothing, and one that needs them.
+
+    What a worker costs that has one such task, its start above all, is taken off.
+    """
+    count = 1_000
+    engines = {engine.name: engine for engine in [this_engine(), *([stock_engine(stock)] if stock else [])]}
+    with tempfile.TemporaryDirectory() as folder, servers(stock) as running:
+        script = Path(folder) / "fan_in.py"
+        script.write_text(_FAN_IN)
+
+        def run(served: Served, first: int, count: int) -> float:
+            url = f"http://127.0.0.1:{served.port}"
+            command = [*engines[served.name].command, str(script), url, str(first), str(count)]
+            before, spent = served.cpu(), _of_children()
+            subprocess.run(command, check=True, timeout=600, stderr=subprocess.DEVNULL)
+            return served.cpu() - before + _of_children() - spent
+
+        def more(served: Served, number: int) -> float:
+            alone = run(served, -1 - number, 1)
+            return (run(served, number * count, count) - alone) / (count - 1) * 1e3
+
+        print_row("worker and daemon, fan-in of 1,000, a task", "ms", sampled(running, rounds, more))
+
+
+def _of_children() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def million(stock: Path | None, rounds: int, tasks: int) -> None:
     """Measure the memory of a million tasks, on this engine alone."""
     with servers(None) as running:
@@ -415,7 +470,7 @@ def million(stock: Path | None, rounds: int, tasks: int) -> None:
         print_row("memory with 1,000,000 tasks", "MiB", {"luigi_clone": [running[0].rss()]})
 
 
-ROWS = {"single": single_calls, "batch": batches, "many": many_tasks, "million": million}
+ROWS = {"single": single_calls, "batch": batches, "many": many_tasks, "fan_in": fan_in, "million": million}
 
 
 def main() -> None:
