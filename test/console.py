@@ -28,7 +28,8 @@ LAUNCHER = """#!{python}
 import sys
 sys.path.insert(0, {root!r})
 from {module} import {function}
-sys.exit({function}())
+if __name__ == "__main__":
+    sys.exit({function}())
 """
 
 

@@ -295,7 +295,8 @@ def _preload(context: Any) -> None:
     if getattr(server, "_preload_modules", ["__main__"]) == ["__main__"]:
         # Without the main script: what goes wrong in there must end one process with a traceback, not the
         # server. Without effect when the server runs already.
-        context.set_forkserver_preload(list(_PRELOADED))
+        aliased = ["luigi_clone._task_processes.aliased"] if is_aliased() else []
+        context.set_forkserver_preload([*aliased, *_PRELOADED])
 
 
 class _Outbox:

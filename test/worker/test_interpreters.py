@@ -96,7 +96,9 @@ sys.path.insert(0, {root!r})
 
 if __name__ == "__main__":
     import multiprocessing
-    multiprocessing.set_start_method({method!r})
+    pooled = {method!r} == "pool"
+    if not pooled:
+        multiprocessing.set_start_method({method!r})
     from luigi_clone import alias
     alias.install()
     import luigi
@@ -110,6 +112,8 @@ if __name__ == "__main__":
             self.texts.append(status_message)
 
     options = dict(worker_processes=2, wait_interval=0.05, ping_interval=0.05)
+    if pooled:
+        options["executor"] = "pool"
     with luigi.worker.Worker(scheduler=Hears(), **options) as worker:
         assert worker.add(pipeline.Top(), multiprocess=True, processes=2)
         assert worker.run()
@@ -124,7 +128,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.timeout(60)
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver", "pool"])
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_interpreter_and_start_method(tmp_path: Path, version: str, method: str) -> None:
     interpreter = interpreters().get(version)
