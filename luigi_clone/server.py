@@ -218,6 +218,7 @@ async def _serve(scheduler: Scheduler, api_port: int, address: str | None, unix_
         ended.set()
 
     turns = Turns(scheduler, lose)
+    scheduler.tell_of_loss(_in_a_turn(turns.end_turn))
     http, _ = _listen(scheduler, api_port, address, unix_socket, turns)
     prune = tornado.ioloop.PeriodicCallback(turns.prune, _PRUNE_EVERY)
     prune.start()
@@ -234,6 +235,17 @@ async def _serve(scheduler: Scheduler, api_port: int, address: str | None, unix_
     if losses:
         raise losses[0]
     scheduler.dump()
+
+
+def _in_a_turn(action: Callable[[], None]) -> Callable[[], None]:
+    """Return what lets the running loop do something soon, for any thread."""
+    loop = asyncio.get_running_loop()
+
+    def do_soon() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and all it served
+            loop.call_soon_threadsafe(action)
+
+    return do_soon
 
 
 def _end_by_signals(ended: asyncio.Event) -> None:

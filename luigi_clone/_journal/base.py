@@ -8,7 +8,7 @@ stands for all that was appended before that moment.
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -55,6 +55,10 @@ class Journal(abc.ABC):
     """Bytes of facts that came after the newest whole snapshot."""
     condensed: int = 0
     """Bytes of the newest whole snapshot."""
+    loss: JournalError | None = None
+    """Why nothing can be stored any more, if that shows before something is to be stored."""
+    on_loss: Callable[[], None] | None = None
+    """What a journal calls, from any thread, after it has set :attr:`loss`."""
 
     @abc.abstractmethod
     def open(self) -> Iterator[Fact]:

@@ -9,17 +9,23 @@ from luigi_clone._journal.base import Journal, JournalError
 
 logger = logging.getLogger("luigi.scheduler")
 
+_DATABASES = ("postgresql://", "postgres://")
 _SQLITE = b"SQLite format 3\0"
 
 
 def journal_at(state_path: str) -> Journal:
     """Return the journal for a state path; nothing is opened or made yet.
 
-    Where the path is a file of another kind (Luigi's pickle, as a rule), the journal is beside it and the
-    file stays as it is. Raises :class:`~luigi_clone._journal.base.JournalError` for a place that can be none.
+    A PostgreSQL URL means a database. Where the path is a file of another kind (Luigi's pickle, as a rule),
+    the journal is beside it and the file stays as it is. Raises
+    :class:`~luigi_clone._journal.base.JournalError` for a place that can be none.
     """
     from luigi_clone._journal.sqlite import SqliteJournal
 
+    if state_path.startswith(_DATABASES):
+        from luigi_clone._journal.postgres import PostgresJournal
+
+        return PostgresJournal(state_path)
     if os.path.isdir(state_path):
         raise JournalError(f"the state path {state_path} is a folder; name a file in it")
     if not _is_foreign(state_path):

@@ -147,10 +147,19 @@ class Saving(SchedulerParts):
             self._clock = SteadyClock()
         self._let_calls_alone()
 
+    def tell_of_loss(self, then: Callable[[], None]) -> None:
+        """Call ``then``, from any thread, when it shows that :meth:`commit` can only fail from now on."""
+        if self._journal is not None:
+            self._journal.on_loss = then
+            if self._journal.loss is not None:
+                then()
+
     @property
     def is_settled(self) -> bool:
         """Whether everything that was done is stored, and told outside: :meth:`commit` would do nothing."""
-        return not self._machine.facts and not self._machine.effects and self._failed is None
+        if self._machine.facts or self._machine.effects or self._failed is not None:
+            return False
+        return self._journal is None or self._journal.loss is None
 
     def commit(self) -> None:
         """Make all changes durable, then do what follows from them outside.
@@ -158,8 +167,10 @@ class Saving(SchedulerParts):
         Raises :class:`~luigi_clone._journal.base.JournalError` when they could not be stored; the process has
         to end then without having acknowledged any of them.
         """
-        if self._journal is not None and (self._machine.facts or self._failed is not None):
-            self._append()
+        if self._journal is not None:
+            self._failed = self._failed or self._journal.loss
+            if self._machine.facts or self._failed is not None:
+                self._append()
         if self._machine.effects:
             self._run_effects()
         if self._condenser is not None:
