@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from urllib.parse import urlencode
 
 import luigi
@@ -207,7 +208,13 @@ def test_luigid_ends_by_a_signal(number):
     with started(free_port()) as (process, log):
         port = int(process.args[process.args.index("--port") + 1])
         assert RemoteScheduler(f"http://127.0.0.1:{port}").is_paused() == {"paused": False}
-        process.send_signal(number)
-        log += process.communicate()[1]
+        with socket.create_connection(("127.0.0.1", port)) as kept:
+            kept.sendall(b"HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert kept.recv(1000).startswith(b"HTTP/1.1 204")
+            began = time.monotonic()
+            process.send_signal(number)
+            log += process.communicate()[1]
+            assert time.monotonic() - began < 5, "at most one second on a machine with nothing else to do"
+            assert kept.recv(1000) == b""
     assert process.returncode == 0
     assert log.count("Scheduler instance shutting down") == 1
