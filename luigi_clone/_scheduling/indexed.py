@@ -6,6 +6,7 @@ changes something that they look at wraps the change in the two.
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping
 from heapq import heappush
 from typing import Any
@@ -167,6 +168,7 @@ class Indexed:
         runner = None if task.worker_running is None else self.workers.get(task.worker_running)
         if runner is not None:
             runner.runs[task.id] = task
+            insort(runner.ranked, (-task.priority, task.time, task.seq, task))
         if runner is None or not (runner.id in task.crew.stakeholders or runner.assistant):
             self.suspects[task.id] = task
         if task.crew.members:
@@ -182,8 +184,9 @@ class Indexed:
         if amounts:
             self.index.let_go(task, amounts)
         runner = None if task.worker_running is None else self.workers.get(task.worker_running)
-        if runner is not None:
-            runner.runs.pop(task.id, None)
+        if runner is not None and runner.runs.pop(task.id, None) is not None:
+            ranked = runner.ranked
+            del ranked[bisect_left(ranked, (-task.priority, task.time, task.seq, task))]
         for member in task.crew.members:
             member.running_tasks.pop(task.id, None)
         if task.batch_id is not None:

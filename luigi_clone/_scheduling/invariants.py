@@ -218,6 +218,8 @@ def _running(machine: Machine) -> Iterator[str]:
     for worker_id, worker in machine.workers.items():
         if set(worker.runs) != expected.get(worker_id, set()):
             yield f"{worker} runs {set(worker.runs)}, should be {expected.get(worker_id)}"
+        if [rank[3] for rank in worker.ranked] != sorted(worker.runs.values(), key=rank_of):
+            yield f"the tasks that {worker} runs are out of order"
         if set(worker.running_tasks) != told.get(worker_id, set()):
             yield f"{worker} is told of {set(worker.running_tasks)}, should be {told.get(worker_id)}"
         for task_id, item in worker.running_tasks.items():

@@ -227,6 +227,7 @@ class WorkerRecord:
         "pending_last",
         "pending_unique",
         "pool",
+        "ranked",
         "reference",
         "running_tasks",
         "runs",
@@ -249,6 +250,7 @@ class WorkerRecord:
         self.needy = 0  # its PENDING tasks that need resources
         self.running_tasks: dict[str, dict[str, Any]] = {}  # its tasks that run anywhere, as they are told
         self.runs: dict[str, TaskRecord] = {}  # RUNNING tasks that it runs
+        self.ranked: list[Rank] = []  # these from the best rank down
         self.batches: dict[str, Batch] = {}  # batches it was given
         self.timer_due = now
 

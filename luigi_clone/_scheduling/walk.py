@@ -14,7 +14,7 @@ walk.
 from __future__ import annotations
 
 from bisect import bisect_left
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush, heapreplace
 from typing import TYPE_CHECKING, Any
 
 from luigi_clone._scheduling.model import Rank, WorkerRecord
@@ -23,11 +23,12 @@ from luigi_clone._scheduling.ready import Bucket, Crew, Gate, Needs, Pool, Resou
 if TYPE_CHECKING:
     from luigi_clone._scheduling.assignment import Assignment
 
-_CREWS, _QUEUES, _BUCKETS, _TASKS = range(4)  # what a heap on a frontier holds
+_CREWS, _QUEUES, _BUCKETS, _TASKS, _MERGED = range(5)  # what a heap on a frontier holds
 
 _FEW = 12  # so many buckets are gone through at once: cheaper than one by one, in order
 
 _Entry = tuple[Rank, int, int, list[Any], int, Any]
+_Place = tuple[Rank, int, list[Rank], int, Bucket]  # entry of a bucket's heap; several buckets make one heap
 
 
 def slots_of(worker: WorkerRecord) -> float:
@@ -109,6 +110,32 @@ class _Frontier:
             heappush(self.entries, (heap[0], self._number, _TASKS, heap, 0, bucket))
 
 
+class _Slots:
+    """The slots of a worker that are not taken yet, as the walk comes down."""
+
+    __slots__ = ("_plain", "_runs", "free")
+
+    def __init__(self, free: float, runs: list[Rank], plain: list[list[Rank]]) -> None:
+        self.free = free
+        self._runs = runs
+        # tasks without needs that only this worker can run: each takes a slot and nothing else, so it is
+        # enough to count them
+        self._plain = [(heap[0], number, heap, 0) for number, heap in enumerate(plain)]
+        heapify(self._plain)
+
+    def has_one(self, rank: Rank) -> bool:
+        """Tell whether a slot is left for a task of ``rank``; ranks come from the best down."""
+        plain = self._plain
+        while plain and plain[0][0] < rank and self.free > 0:
+            best, number, heap, i = heappop(plain)
+            self.free -= best[3].rank is best
+            for below in (2 * i + 1, 2 * i + 2):
+                if below < len(heap):
+                    heappush(plain, (heap[below], number, heap, below))
+        free, runs = self.free, self._runs
+        return free > 0 and (free > len(runs) or free > bisect_left(runs, rank))
+
+
 class GreedyWalk:
     """One look at the ready tasks on behalf of a worker that asks."""
 
@@ -119,9 +146,7 @@ class GreedyWalk:
         self._since = now - machine.settings.worker_disconnect_delay
         self._reserved: dict[Resource, float] = {}
         self._held: dict[Resource, float] = {}  # by tasks of workers that asked lately
-        self._taken: dict[WorkerRecord, float] = {}
-        self._slots: dict[WorkerRecord, float] = {}
-        self._plain: dict[WorkerRecord, list[list[Rank]]] = {}
+        self._slots: dict[WorkerRecord, _Slots] = {}
         # gates and needs that are closed: for what is below the others looked at, and below the candidate
         self._blocked: set[Any] = set()
         self._blocked_below: set[Any] = set()
@@ -184,60 +209,137 @@ class GreedyWalk:
 
     def _survives(self, candidate: Rank) -> bool:
         """Let better tasks of others reserve what they can; tell whether enough is left."""
-        frontier, blocked, idle = self._others, self._blocked, self._idle
-        below = self._blocked_below
+        frontier, idle = self._others, self._idle
         entries = frontier.entries
         later, self._later = self._later, []
         for bucket in later:
             self._come_to_others(bucket, candidate)
         while entries and entries[0][0] < candidate:
             entry = heappop(entries)
-            rank, _, kind, _, _, owner = entry
-            if kind == _TASKS:
-                if rank[3].rank is not rank:
-                    frontier.below(entry)
-                elif owner.crew not in idle and not (
-                    owner.needs.gates and self._is_blocked(owner.needs, rank, blocked)
-                ):
-                    if not self._reserve(owner.crew, owner.needs, rank):
-                        idle.add(owner.crew)
-                        continue
-                    frontier.below(entry)
-                    if owner.needs.gates and self._is_blocked(candidate[3].needs, candidate, below):
+            rank, _, kind, heap, i, owner = entry
+            if kind == _MERGED:
+                if owner not in idle:
+                    # as long as none of the others is better
+                    until = entries[0][0] if entries and entries[0][0] < candidate else candidate
+                    if not self._go_on_in_crew(heap, owner, candidate, until):
                         return False
-                continue
-            if kind != _CREWS and owner.crew in idle:
-                continue
-            frontier.below(entry)
-            node = frontier.arrive(entry)
-            if node is None:
-                continue
-            if kind == _CREWS:
-                self._come_to_crew(node, rank, candidate)
-            elif kind == _QUEUES:
-                if node.gate not in blocked:
-                    frontier.come_to_pool(_BUCKETS, node)
-            elif node.needs not in blocked:
-                frontier.come_to_tasks(node)
+            elif kind == _TASKS:
+                if owner.crew not in idle and self._reserve(rank, owner):
+                    for below in (2 * i + 1, 2 * i + 2):
+                        if below < len(heap):
+                            frontier.push(_TASKS, heap, below, owner)
+                    if self._is_short(candidate):
+                        return False
+            elif kind == _CREWS or owner.crew not in idle:
+                frontier.below(entry)
+                node = frontier.arrive(entry)
+                if node is not None:
+                    self._come_to_others_node(kind, node, rank, candidate)
         return True
+
+    def _go_on_in_crew(self, merged: list[_Place], crew: Crew, candidate: Rank, until: Rank) -> bool:
+        """Let a crew's tasks better than ``until`` reserve; tell whether ``candidate`` is still possible."""
+        wanted, possible = candidate[3].needs.amounts, True
+        while possible and merged and merged[0][0] < until:
+            rank, number, heap, i, bucket = merged[0]
+            if rank[3].rank is rank:
+                if not self._reserve(rank, bucket):
+                    if crew in self._idle:
+                        return True
+                    heappop(merged)
+                    continue
+                for gate in bucket.needs.gates:
+                    if gate.resource.name in wanted and self._is_short(candidate):
+                        possible = False  # for the next candidate the walk goes on from here
+            left = 2 * i + 1
+            if left < len(heap):
+                heapreplace(merged, (heap[left], number, heap, left, bucket))
+                if left + 1 < len(heap):
+                    heappush(merged, (heap[left + 1], number, heap, left + 1, bucket))
+            else:
+                heappop(merged)
+        if merged:
+            self._others.push(_MERGED, merged, 0, crew)
+        return possible
+
+    def _reserve(self, rank: Rank, bucket: Bucket) -> bool:
+        """Let a task reserve a slot and its needs; tell whether to come to those below it in its bucket."""
+        if rank[3].rank is not rank:
+            return True
+        needs, reserved = bucket.needs, self._reserved
+        if needs in self._blocked:
+            return False
+        gates = needs.gates
+        for gate in gates:
+            resource = gate.resource
+            # mostly there is enough, whoever holds the rest
+            if reserved.get(resource, 0) + resource.used + gate.amount > resource.limit and (
+                self._is_blocked(needs, rank, self._blocked)
+            ):
+                return False
+        members = bucket.crew.members
+        slots = self._slots.get(members[0]) if len(members) == 1 and not self._assistant else None
+        if slots is None:
+            slots = self._free_worker(bucket.crew, rank)
+        elif not slots.has_one(rank):
+            slots = None
+        if slots is None:
+            self._idle.add(bucket.crew)
+            return False
+        slots.free -= 1
+        for gate in gates:
+            resource = gate.resource
+            reserved[resource] = reserved.get(resource, 0) + gate.amount
+        return True
+
+    def _is_short(self, candidate: Rank) -> bool:
+        """Tell whether the reservations have left too little for ``candidate``."""
+        needs, reserved = candidate[3].needs, self._reserved
+        for gate in needs.gates:
+            rest = gate.resource.limit - gate.resource.used - gate.amount
+            if reserved.get(gate.resource, 0) > rest:
+                return self._is_blocked(needs, candidate, self._blocked_below)
+        return False
+
+    def _come_to_others_node(self, kind: int, node: Any, rank: Rank, candidate: Rank) -> None:
+        """Come to a crew, queue or bucket of others, or of tasks that the asker lacks something for."""
+        if kind == _CREWS:
+            self._come_to_crew(node, rank, candidate)
+        elif kind == _QUEUES:
+            if node.gate not in self._blocked:
+                self._others.come_to_pool(_BUCKETS, node)
+        elif node.needs not in self._blocked:
+            self._others.come_to_tasks(node)
 
     def _come_to_crew(self, crew: Crew, rank: Rank, candidate: Rank) -> None:
         """Come to what a crew may reserve, unless its workers are busy with better tasks already."""
         if self._free_worker(crew, rank) is None:
             self._idle.add(crew)
             return
-        others, blocked = self._others, self._blocked
         own = self._asker.id in crew.workers or (self._assistant and crew.runnable)
-        if not own and crew.plain.heap and len(crew.members) != 1:
-            self._come_to_others(crew.plain, candidate)  # one worker's: see _plain_above
+        # the plain tasks of a single worker: see _Slots
+        plain = () if own or len(crew.members) == 1 else (crew.plain,)
         if len(crew.buckets) > _FEW:
-            if not own:
-                others.come_to_pool(_QUEUES, crew.open)
-            others.come_to_pool(_QUEUES, crew.shut)
-            return
-        for needs, bucket in crew.buckets.items():
-            if needs not in blocked and not (own and not bucket.queue.parked):
+            for bucket in plain:
                 self._come_to_others(bucket, candidate)
+            if not own:
+                self._others.come_to_pool(_QUEUES, crew.open)
+            self._others.come_to_pool(_QUEUES, crew.shut)
+            return
+        blocked, merged = self._blocked, []
+        for number, bucket in enumerate((*crew.buckets.values(), *plain)):
+            if bucket.needs in blocked or (own and not bucket.queue.parked):
+                continue
+            best = first(bucket.heap)
+            if best is None:
+                continue
+            if best < candidate:
+                merged.append((best, number, bucket.heap, 0, bucket))
+            else:
+                self._later.append(bucket)
+        if merged:
+            heapify(merged)
+            self._others.push(_MERGED, merged, 0, crew)
 
     def _come_to_others(self, bucket: Bucket, candidate: Rank) -> None:
         """Come to tasks that may reserve something before ``candidate``; leave worse ones for later."""
@@ -251,61 +353,29 @@ class GreedyWalk:
 
     # ---- slots
 
-    def _free_worker(self, crew: Crew, rank: Rank) -> WorkerRecord | None:
-        """Return the first worker of ``crew`` with a free slot for a task of ``rank``."""
+    def _free_worker(self, crew: Crew, rank: Rank) -> _Slots | None:
+        """Return the slots of the first worker of ``crew`` that has one free for a task of ``rank``."""
+        known = self._slots
         for worker in crew.members:
-            if self._has_slot(worker, rank):
-                return worker
-        return self._asker if self._assistant and self._has_slot(self._asker, rank) else None
+            slots = known.get(worker) or self._slots_of(worker)
+            if slots.free > 0 and slots.has_one(rank):
+                return slots
+        if self._assistant:
+            slots = known.get(self._asker) or self._slots_of(self._asker)
+            if slots.has_one(rank):
+                return slots
+        return None
 
-    def _reserve(self, crew: Crew, needs: Needs, rank: Rank) -> bool:
-        """Take a slot and the needs for a task of ``crew``; tell whether a slot was free."""
-        worker = self._free_worker(crew, rank)
-        if worker is None:
-            return False
-        self._taken[worker] = self._taken.get(worker, 0) + 1
-        for gate in needs.gates:
-            self._reserved[gate.resource] = self._reserved.get(gate.resource, 0) + gate.amount
-        return True
-
-    def _has_slot(self, worker: WorkerRecord, rank: Rank) -> bool:
-        slots = self._slots.get(worker)
-        if slots is None:
-            slots = self._slots[worker] = slots_of(worker) if self._asked_lately(worker) else 0
-        free = slots - self._taken.get(worker, 0)
-        if free <= 0:
-            return False
-        free -= self._plain_above(worker, rank, free)
-        runs = worker.runs
-        if free <= 0 or free > len(runs):
-            return free > 0
-        for task in runs.values():
-            if (-task.priority, task.time, task.seq) < rank:
-                free -= 1
-        return free > 0
-
-    def _plain_above(self, worker: WorkerRecord, rank: Rank, enough: float) -> int:
-        """Count the better tasks without needs that only ``worker`` can run, up to ``enough``.
-
-        Each takes a slot of that worker and nothing else, so it is enough to count them.
-        """
-        heaps = self._plain.get(worker)
-        if heaps is None:
-            # what the asker may run takes no slot: it is given out
-            own = worker is self._asker or self._assistant
-            crews = () if own else worker.pool.live
-            heaps = [c.plain.heap for c in crews if len(c.members) == 1 and first(c.plain.heap)]
-            self._plain[worker] = heaps
-        count = 0
-        for heap in heaps:
-            stack = [0]
-            while stack and count < enough:
-                i = stack.pop()
-                if i < len(heap) and heap[i] < rank:
-                    count += heap[i][3].rank is heap[i]
-                    stack.append(2 * i + 1)
-                    stack.append(2 * i + 2)
-        return count
+    def _slots_of(self, worker: WorkerRecord) -> _Slots:
+        free = slots_of(worker) if self._asked_lately(worker) else 0
+        plain: list[list[Rank]] = []
+        # what the asker may run takes no slot: it is given out
+        if free > 0 and worker is not self._asker and not self._assistant:
+            for crew in worker.pool.live:
+                if len(crew.members) == 1 and first(crew.plain.heap):
+                    plain.append(crew.plain.heap)  # noqa: PERF401 - first() drops stale entries
+        slots = self._slots[worker] = _Slots(free, worker.ranked, plain)
+        return slots
 
     def _asked_lately(self, worker: WorkerRecord) -> bool:
         asked = worker.last_get_work
@@ -352,10 +422,11 @@ class GreedyWalk:
     def _held_by_some(self, resource: Resource, ranked: list[Rank]) -> float:
         """Return what those of the holders have whose workers asked lately."""
         total: float = 0
-        workers = self._machine.workers
+        workers, holders, since = self._machine.workers, resource.holders, self._since
         for rank in ranked:
-            amount, runner = resource.holders[rank[3]]
+            amount, runner = holders[rank[3]]
             worker = None if runner is None else workers.get(runner)
-            if worker is not None and self._asked_lately(worker):
+            asked = None if worker is None else worker.last_get_work
+            if asked is not None and asked > since:
                 total += amount
         return total
