@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from luigi_clone._scheduler.clock import SteadyClock, wall_clock
@@ -30,7 +32,7 @@ def test_a_leap_is_made_up_for_little_by_little(leap: float) -> None:
     clocks = Clocks()
     before = clocks.steady()
     moments = [before, *(clocks.wait(1, leap if second == 0 else 0) for second in range(60))]
-    steps = [after - moment for moment, after in zip(moments, moments[1:], strict=False)]
+    steps = [after - moment for moment, after in pairwise(moments)]
     assert all(0.9 < step < 1.1 for step in steps)
     for _ in range(60):
         clocks.wait(1800)
