@@ -49,7 +49,9 @@ def _add_record(
     runs: bool,
 ) -> None:
     worker = None if worker_id is None else machine.workers[worker_id]
-    machine.add_record(task_id, now, priority, RetryPolicy(*policy), worker, stakeholder, runs)
+    machine.add_record(
+        task_id, now, priority, machine.shared_policy(RetryPolicy(*policy)), worker, stakeholder, runs
+    )
 
 
 def _admit(
@@ -70,7 +72,7 @@ def _admit(
         now,
         machine.status(status),
         priority,
-        RetryPolicy(*policy),
+        machine.shared_policy(RetryPolicy(*policy)),
         machine.workers[worker_id],
         *between,
         machine.visibilities(visibilities),
@@ -105,7 +107,7 @@ def _set_deps(machine: Machine, task_id: str, deps: Iterable[str]) -> None:
 
 
 def _set_policy(machine: Machine, task_id: str, policy: Any) -> None:
-    machine.set_policy(machine.tasks[task_id], RetryPolicy(*policy))
+    machine.set_policy(machine.tasks[task_id], machine.shared_policy(RetryPolicy(*policy)))
 
 
 def _set_status(machine: Machine, task_id: str, status: str, now: float) -> None:
@@ -222,8 +224,12 @@ def replay(machine: Machine, facts: Iterable[Fact]) -> None:
     """
     recorded, machine.facts = machine.facts, None
     try:
-        for kind, *fields in facts:
-            FACTS[kind].apply(machine, *fields)
+        restore_task = machine.restore_task  # of a million facts most are of this kind
+        for fact in facts:
+            if fact[0] == "task_known":
+                restore_task(*fact[1:])
+            else:
+                FACTS[fact[0]].apply(machine, *fact[1:])
     finally:
         machine.facts = recorded
     machine.set_timers_anew()

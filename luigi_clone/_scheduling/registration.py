@@ -336,9 +336,10 @@ class Registration(Lifecycle):
         default = self.default_policy()
         if given == _NO_POLICY:
             return default
-        return self._shared_policy(arguments.retry_policy(given, default))
+        return self.shared_policy(arguments.retry_policy(given, default))
 
-    def _shared_policy(self, policy: RetryPolicy) -> RetryPolicy:
+    def shared_policy(self, policy: RetryPolicy) -> RetryPolicy:
+        """Return the object that tasks of this policy share."""
         if len(self._policies) >= _MANY:
             self._policies.clear()
         return self._policies.setdefault(policy, policy)

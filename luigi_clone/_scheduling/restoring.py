@@ -86,7 +86,7 @@ class Restoring(Assignment):
             module,
             self.visibilities(visibilities),
             tuple(hidden),
-            self._shared_policy(RetryPolicy(*policy)),
+            self.shared_policy(RetryPolicy(*policy)),
             index.needs(amounts) if amounts else index.no_needs,
             accepts_messages,
             batchable,
@@ -107,8 +107,9 @@ class Restoring(Assignment):
         rest: Mapping[str, Any] | None,
     ) -> None:
         """Make the record of a task as it was."""
-        assert self._told is not None
-        crew, shape = self._told.crews[crew_number], self._told.shapes[shape_number]
+        told = self._told
+        assert told is not None
+        crew, shape = told.crews[crew_number], told.shapes[shape_number]
         status = STATUSES[status]
         task = TaskRecord(task_id, seq, time, priority, shape.policy, crew, shape.needs)
         shape.needs.uses += 1
@@ -130,8 +131,13 @@ class Restoring(Assignment):
                 self._tell_dependents(task, done=True)
         if deps:
             task.deps = tuple(deps)
-            task.unmet = sum(not self._link(task, dep) for dep in task.deps)
-        self._enter(task)
+            unmet, link = 0, self._link
+            for dep in task.deps:
+                if not link(task, dep):
+                    unmet += 1
+            task.unmet = unmet
+        if status is not DONE:
+            self._enter(task)
         if status is BATCH_RUNNING and not self.has_live_runner(task):
             self.suspects[task_id] = task
 
