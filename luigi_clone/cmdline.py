@@ -63,11 +63,15 @@ def luigid(argv: Sequence[str] = tuple(sys.argv[1:])) -> None:
 def _serve(options: argparse.Namespace) -> None:
     import logging
 
-    from luigi_clone.configuration import get_config
+    from luigi_clone.configuration import LuigiConfigParser, get_config
     from luigi_clone.setup_logging import DaemonLogging
 
     if options.state_path:
-        get_config().set("scheduler", "state_path", options.state_path)
+        config = get_config()
+        interpolates = isinstance(config, LuigiConfigParser)
+        # a URL may well have a percent sign in it
+        path = options.state_path.replace("%", "%%") if interpolates else options.state_path
+        config.set("scheduler", "state_path", path)
     DaemonLogging.setup(options)
     if options.background:
         from luigi_clone import process

@@ -205,8 +205,28 @@ def run(
         from luigi_clone.scheduler import Scheduler
 
         scheduler = Scheduler()
-    scheduler.load()
+    try:
+        with _ended_by_signals_meanwhile():
+            scheduler.load()  # standing by, it can take days
+    except KeyboardInterrupt:
+        logger.info("Scheduler ended before it was to serve")
+        return
     asyncio.run(_serve(scheduler, api_port, address, unix_socket))
+
+
+@contextlib.contextmanager
+def _ended_by_signals_meanwhile() -> Iterator[None]:
+    """Let the signals that end the server raise KeyboardInterrupt, as long as there is no event loop."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = [getattr(signal, name) for name in _END_SIGNALS if hasattr(signal, name)]
+    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 async def _serve(scheduler: Scheduler, api_port: int, address: str | None, unix_socket: str | None) -> None:
