@@ -67,6 +67,7 @@ class PostgresJournal(Journal):
         self._patience = patience
         self._lease = Lease(self._address, self._lose)
         self._connection: Any = None
+        self._cursor: Any = None  # a new one for each statement would cost a third of it
         self._number = 0  # of the last commit
         self._generation = 0  # of the newest snapshot, whole or not
         self._whole = 0  # generation of the newest whole snapshot
@@ -90,7 +91,7 @@ class PostgresJournal(Journal):
                 make_tables(connection)
                 check_version(connection, self.place)
             self._lease.take(self._patience)
-            connection = self._connection = self._address.connect()
+            connection = self._connect()
             upgrade(connection, self.place)
             self.is_new = self._lease.fence == 1
             self._find_ends(connection)
@@ -101,6 +102,11 @@ class PostgresJournal(Journal):
             self.close()
             raise
         return self._facts(connection)
+
+    def _connect(self) -> Any:
+        self._connection = self._address.connect()
+        self._cursor = self._connection.cursor()
+        return self._connection
 
     def _unusable(self, error: Exception) -> JournalError:
         advice = "see to the address, and to whether the database runs and lets this user in"
@@ -198,8 +204,8 @@ class PostgresJournal(Journal):
             connection = self._opened
             try:
                 if connection.closed and patient:
-                    connection = self._connection = self._address.connect()
-                count: int = connection.execute(statement, values).rowcount
+                    connection = self._connect()
+                count: int = self._cursor.execute(statement, values, prepare=True).rowcount
             except self._address.errors as error:
                 now = time.monotonic()
                 deadline = deadline or now + DURATION
