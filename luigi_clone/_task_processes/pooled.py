@@ -10,6 +10,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator
+from multiprocessing import parent_process
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from luigi_clone._task_processes.completion import CompletionCache
@@ -45,8 +46,12 @@ class Order(NamedTuple):
 
 def serve(connection: Connection, aliased: bool, limits: Limits) -> None:
     """Be the process: make attempts until the worker wants no more."""
+    _let_go_of_fork_server()
     load_end_with()
     end_with(None)
+    parent = parent_process()
+    if parent is not None and not parent.is_alive():
+        return  # it ended before this process was bound to it
     begin_child()
     prepare_interpreter(aliased)
     from luigi_clone._task_processes.process import become_process
@@ -54,6 +59,20 @@ def serve(connection: Connection, aliased: bool, limits: Limits) -> None:
     become_process()
     with contextlib.suppress(KeyboardInterrupt, BrokenPipeError, ConnectionResetError):
         _Server(connection.fileno(), limits).run()
+
+
+def _let_go_of_fork_server() -> None:
+    """Let a fork server that this process comes from end with the worker, and take this process along.
+
+    It lives as long as somebody holds the other end of a pipe, and multiprocessing hands that end to each
+    process, for the case that it wants to start some of its own. It starts a server of its own then.
+    """
+    module = sys.modules.get("multiprocessing.forkserver")
+    server: Any = getattr(module, "_forkserver", None)
+    held = getattr(server, "_forkserver_alive_fd", None)
+    if held is not None:
+        os.close(held)
+        server._forkserver_alive_fd = server._forkserver_address = None
 
 
 class _Results(ChildResults):

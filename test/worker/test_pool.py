@@ -472,3 +472,18 @@ def test_a_worker_that_is_not_left_ends_with_its_program(tmp_path: Path) -> None
     assert done.stdout == "over\n"
     [used] = [int(path.name[4:]) for path in tmp_path.glob("pid-*")]
     assert is_gone(used)
+
+
+class StartsOne(Notes):
+    def run(self) -> None:
+        process = multiprocessing.get_context("forkserver").Process(target=Path(self.file).touch)
+        process.start()
+        process.join()
+        assert process.exitcode == 0
+
+
+def test_a_task_may_use_a_fork_server_of_its_own(make_pool: Any, tmp_path: Path) -> None:
+    worker = make_pool()
+    worker.add(StartsOne(file=str(tmp_path / "touched")))
+    assert worker.run()
+    assert (tmp_path / "touched").exists()
