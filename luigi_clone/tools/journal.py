@@ -112,6 +112,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("command", choices=["check", "rescue"])
     parser.add_argument("path", help="the state path of the scheduler, which must not run")
     options = parser.parse_args(argv)
+    if options.path.startswith(("postgresql://", "postgres://")):
+        print("a journal in PostgreSQL is looked at, and backed up, with its own tools", file=sys.stderr)
+        return 2
     if not os.path.exists(options.path):
         print(f"there is no journal at {options.path}", file=sys.stderr)
         return 2

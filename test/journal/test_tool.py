@@ -87,3 +87,10 @@ def test_a_journal_in_use_and_one_that_is_not_there_are_told(path, tmp_path, cap
     assert main(["check", str(path)]) == 2
     assert "in use by another process" in capsys.readouterr().err
     scheduler.dump()
+
+
+def test_a_database_is_none_of_its_business(capsys):
+    assert main(["check", "postgresql://me:secret@db/state"]) == 2
+    told = capsys.readouterr().err
+    assert "with its own tools" in told
+    assert "secret" not in told

@@ -1,11 +1,13 @@
 """What it costs to lose nothing: CPU of the journal for each call, stalls by snapshots, starts, and a kill.
 
-``python test/perf/bench_journal.py [--stock VENV] [--rounds N] [--tasks 50000,1000000]``
+``python test/perf/bench_journal.py [--stock VENV] [--rounds N] [--tasks 50000,1000000] [--postgres URL]``
 
 Goals (issue 5): journal CPU per acknowledged call with 1 / 50 clients at most 60 / 30 µs, aim 20 / 12;
 longest stall by a snapshot at 1,000,000 tasks at most 100 ms, aim 20; start with 50,000 / 1,000,000 tasks at
 most 0.8 / 15 s, aim 0.4 / 8; of 1,000 tasks 1,000 are left after kill -9. All but the
-kill is CPU time of one thread.
+kill is CPU time of one thread. ``--postgres`` adds the journal in a database, in a schema that is made and
+dropped again: CPU of this process (all threads), and seconds until a second process has taken over after
+kill -9 of the first, at most 10.
 The folder is that of temporary files, or ``BENCH_FOLDER``.
 """
 
@@ -18,6 +20,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -40,7 +43,7 @@ print(dumped, time.process_time() - begun)
 """
 
 
-def started(path: Path | None) -> Any:
+def started(path: Path | str | None) -> Any:
     """Return a scheduler as a server uses it, with a journal at ``path`` if that is not None."""
     from luigi_clone.scheduler import Scheduler
 
@@ -161,12 +164,99 @@ def left_after_kill(folder: Path) -> int:
     return len(started(folder / "state")._machine.tasks)
 
 
+class Schemas:
+    """Schemas of a database, each for one measurement."""
+
+    def __init__(self, url: str) -> None:
+        import psycopg
+
+        self._url = url
+        self._connection = psycopg.connect(url, autocommit=True)
+
+    def __call__(self, measure: Callable[[str], float]) -> float:
+        """Measure with the URL of an empty schema."""
+        name = f"bench_journal_{os.getpid()}"
+        self._connection.execute(f"CREATE SCHEMA {name}")
+        try:
+            joint = "&" if "?" in self._url else "?"
+            return measure(f"{self._url}{joint}options=-csearch_path%3D{name}")
+        finally:
+            self._connection.execute(f"DROP SCHEMA {name} CASCADE")
+
+
+def calls_stored_at(url: str, together: int) -> float:
+    """Return what :func:`calls` does for a journal in PostgreSQL."""
+    scheduler = started(url)
+    try:
+        return calls(scheduler, 3000 if together == 1 else 9000, together)
+    finally:
+        scheduler._journal.close()
+
+
+def start_in_database(url: str, tasks: int) -> float:
+    """Return the CPU seconds of a start with so many tasks, from a snapshot."""
+    scheduler = started(url)
+    for number in range(tasks):
+        add(scheduler, number)
+        if number % 50 == 49:
+            scheduler.commit()
+    scheduler.commit()
+    condenser = scheduler._condenser
+    condenser._give_up()
+    condenser._start()
+    while condenser._snapshot is not None:
+        condenser._go_on()
+    scheduler._journal.close()
+    begun = time.process_time()
+    again = started(url)
+    taken = time.process_time() - begun
+    again._journal.close()
+    return taken
+
+
+def take_over(url: str) -> float:
+    """Return the seconds from a kill of the owner until another process has all tasks."""
+    owner = (
+        "import sys, time; sys.path[:0] = ['test/perf', '.']; from bench_journal import add, started\n"
+        "scheduler = started(sys.argv[1])\n"
+        "for number in range(1000): add(scheduler, number)\n"
+        "scheduler.commit(); print(flush=True); sys.stdin.read()"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", owner, url], cwd=ROOT, **pipes) as process:
+        process.stdout.readline()
+        threading.Timer(2, process.kill).start()
+        killed: list[float] = []
+        threading.Thread(target=lambda: (process.wait(), killed.append(time.monotonic()))).start()
+        second = started(url)
+        taken = time.monotonic() - killed[0]
+    assert len(second._machine.tasks) == 1000
+    second._journal.close()
+    return taken
+
+
+def tell_of_postgres(url: str, rounds: int, tasks: list[int], without: float) -> None:
+    """Print the rows of the journal in PostgreSQL."""
+    schemas = Schemas(url)
+    for clients in (1, 50):
+        found = [schemas(lambda place, many=clients: calls_stored_at(place, many)) for _ in range(rounds)]
+        stored = statistics.median(found)
+        print(f"PostgreSQL, for each call, {clients} clients: {(stored - without) * 1e6:.1f} µs", flush=True)
+    for count in tasks:
+        start = schemas(lambda place, many=count: start_in_database(place, many))
+        print(f"PostgreSQL, start with {count:,} tasks: {start:.2f} s", flush=True)
+    waits = [schemas(take_over) for _ in range(rounds)]
+    longest = max(waits)
+    print(f"PostgreSQL, taken over after kill -9 in: {statistics.median(waits):.1f} s, at most {longest:.1f}")
+
+
 def main() -> None:
     """Print a row for each figure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--stock", type=Path, help="virtual environment with Luigi")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tasks", default="50000")
+    parser.add_argument("--postgres", metavar="URL", help="a database to measure the journal in as well")
     options = parser.parse_args()
     print("load", *(f"{one:.1f}" for one in os.getloadavg()))
     print(f"a durable write of 4 KB by itself: {median(options.rounds, bare_sync) * 1e6:.1f} µs", flush=True)
@@ -184,6 +274,8 @@ def main() -> None:
             f"facts), start {start:.2f} s",
             flush=True,
         )
+    if options.postgres:
+        tell_of_postgres(options.postgres, options.rounds, [*map(int, options.tasks.split(","))], without)
     if options.stock:
         with tempfile.TemporaryDirectory() as folder:
             done = subprocess.run(
