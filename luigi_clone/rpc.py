@@ -14,7 +14,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MethodType
 from typing import Any
 
@@ -228,6 +228,33 @@ class RemoteScheduler:
             return True
         return lost > 0
 
+    def tell_together(self, calls: Iterable[tuple[str, Mapping[str, Any]]]) -> bool:
+        """Make calls that need no answer in one request, which is tried once and not logged about.
+
+        Return whether the server knows them: false for one that was made before there were such calls.
+        Raises :class:`RPCError` if it cannot be reached or refuses one.
+        """
+        if not self._takes_batches:
+            return False
+        made = [Call(name, arguments, self._ticket_of(name, arguments)) for name, arguments in calls]
+        document = document_of([call.as_item() for call in made])
+        body = Form(document, document=document.encode("ascii"))
+        self._authorize(body)
+        try:
+            answer = self._fetcher.fetch(_urljoin(self._url, "/api/batch"), body, self._connect_timeout)
+        except Exception as error:
+            if status_of(error) in (404, 405):
+                self._takes_batches = False
+                return False
+            raise self._final_error(Attempts(1, 0, 0), error) from error
+        try:
+            self._response_of(made, json.loads(answer)["response"])
+        except RPCError as error:
+            if status_of(error.sub_exception) == 404:
+                return False
+            raise
+        return True
+
     def forgot(self, worker: str) -> bool:
         """Tell once whether the scheduler has answered as if it had never heard of a worker of ours."""
         return self._grants.forgot(worker)
@@ -353,8 +380,7 @@ class RemoteScheduler:
         it is.
         """
         full_url = _urljoin(self._url, url_suffix)
-        if self._token and isinstance(body, Form):
-            body.headers["Authorization"] = f"Bearer {self._token}"
+        self._authorize(body)
         patience = self._outbox.patience
         if patience is None:
             patience = self._rpc_patience if self._has_answered else 0.0
@@ -383,6 +409,10 @@ class RemoteScheduler:
                 self._wait(pause)
             elif pause:
                 time.sleep(pause)
+
+    def _authorize(self, body: Mapping[str, str]) -> None:
+        if self._token and isinstance(body, Form):
+            body.headers["Authorization"] = f"Bearer {self._token}"
 
     def _final_error(self, attempts: Attempts, error: Exception) -> Exception:
         status = status_of(error)

@@ -15,6 +15,7 @@ from luigi_clone import metrics, parameter
 from luigi_clone._scheduler.answering import Answering
 from luigi_clone._scheduler.clock import wall_clock
 from luigi_clone._scheduler.effects import Effects, as_text, without
+from luigi_clone._scheduler.logs import LogCalls, TailStore
 from luigi_clone._scheduler.saving import Saving
 from luigi_clone._scheduler.steering import OperatorCalls, RunningTaskCalls
 from luigi_clone._scheduler.viewing import ViewCalls
@@ -145,9 +146,15 @@ class scheduler(Config):  # noqa: N801 - named after its section
     stable_done_cooldown_secs = parameter.IntParameter(
         default=10, description="a task that has been DONE for less than this is not taken for PENDING"
     )
+    task_log_size = parameter.IntParameter(
+        default=262_144, description="most characters that are kept in memory of what one task writes"
+    )
+    task_logs_size = parameter.IntParameter(
+        default=67_108_864, description="most characters that are kept in memory of what all tasks write"
+    )
 
 
-class Scheduler(Answering, Saving, Effects, OperatorCalls, RunningTaskCalls, ViewCalls):
+class Scheduler(Answering, Saving, Effects, OperatorCalls, RunningTaskCalls, LogCalls, ViewCalls):
     """Assigns tasks to workers.
 
     ``kwargs`` are options of ``[scheduler]``; ``resources`` replaces the section ``[resources]``, and
@@ -189,6 +196,10 @@ class Scheduler(Answering, Saving, Effects, OperatorCalls, RunningTaskCalls, Vie
         machine.configure_resources(limits)
         self._state = SimpleTaskState(self._config.state_path, machine)
         self._upstream = views.Upstream(machine)
+        # A configuration object of a program may know nothing of logs.
+        self._tails = TailStore(
+            getattr(self._config, "task_log_size", 0), getattr(self._config, "task_logs_size", 0)
+        )
         self._email_batcher = None
         self._metrics_collector = metrics.NoMetricsCollector()
         self._task_history = NopHistory()
@@ -209,6 +220,7 @@ class Scheduler(Answering, Saving, Effects, OperatorCalls, RunningTaskCalls, Vie
                 "_machine",
                 "_state",
                 "_upstream",
+                "_tails",
                 "_email_batcher",
                 "_metrics_collector",
             ),

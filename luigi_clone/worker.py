@@ -36,6 +36,7 @@ from luigi_clone._task_processes.guard import TerminationGuard
 from luigi_clone._task_processes.interpreter import refuse_while_starting
 from luigi_clone._task_processes.results import ResultQueue
 from luigi_clone._worker.discovery import DequeQueue, SingleProcessPool
+from luigi_clone._worker.logs import task_logs_of
 from luigi_clone._worker.messages import (
     KeepAliveThread,
     SchedulerMessage,
@@ -193,6 +194,7 @@ class Worker(Returning):
         self._history_limit = HISTORY_SLACK
         self._add_task_history = []
         self._get_work_response_history = []
+        self._task_logs = None
 
     # -- identity ------------------------------------------------
 
@@ -227,6 +229,7 @@ class Worker(Returning):
         )
         self._keep_alive_thread.daemon = True
         self._keep_alive_thread.start()
+        self._task_logs = task_logs_of(self._config, self._scheduler, self._id)
         return self
 
     def __exit__(
@@ -239,6 +242,9 @@ class Worker(Returning):
         self._keep_alive_thread.join()
         self._leave(interrupted=exc_type is not None and issubclass(exc_type, KeyboardInterrupt | SystemExit))
         self._task_result_queue.close()
+        if self._task_logs is not None:
+            self._task_logs.close()
+            self._task_logs = None
         POSTMAN.finish()
         return False
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from luigi_clone._task_logs.desk import AttemptLog
     from luigi_clone._task_processes.process import TaskProcess
 
 
@@ -32,4 +33,5 @@ def attempting(process: TaskProcess) -> AbstractContextManager[None]:
     the result is sent, also when the attempt fails. Forked children, children of the other start methods,
     processes of the pool and the worker's own process all come by here.
     """
-    return _PLAIN
+    log: AttemptLog | None = getattr(process.status_reporter, "log", None)
+    return _PLAIN if log is None else log.capturing()

@@ -264,6 +264,15 @@ _declare("set_task_progress_percentage", _TELL, task_id=TEXT, progress_percentag
 _declare("get_task_progress_percentage", _VIEW, task_id=TEXT)
 _declare("decrease_running_task_resources", _REPORT, task_id=TEXT, decrease_resources=kinds.CHANGES)
 _declare("get_running_task_resources", _VIEW, task_id=TEXT)
+_declare(
+    "append_task_log",
+    _TELL,
+    task_id=TEXT,
+    attempt=kinds.COUNT,
+    offset=kinds.COUNT,
+    text=TEXT,
+    worker=TEXT,
+)
 _declare("report_task_statistics", _REPORT, task_id=TEXT, statistics=ANY)
 _declare("update_metrics_task_started", _ACT, task=kinds.NOTHING)
 # views
@@ -297,3 +306,11 @@ _declare(
     limit=(kinds.COUNT, 1000),
 )
 _declare("overview", _VIEW)
+_declare(
+    "task_log",
+    _VIEW,
+    task_id=TEXT,
+    attempt=(kinds.COUNT_OR_NONE, None),
+    offset=(kinds.COUNT, 0),
+    limit=(kinds.COUNT, 100_000),
+)

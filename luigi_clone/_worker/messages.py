@@ -7,11 +7,14 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from luigi_clone._task_processes.forking import talking
 from luigi_clone._worker.talking import in_haste, offered
 from luigi_clone.task_status import RUNNING
+
+if TYPE_CHECKING:
+    from luigi_clone._task_logs.desk import AttemptLog
 
 logger = logging.getLogger("luigi-interface")
 
@@ -121,6 +124,8 @@ class TaskStatusReporter:
         self._worker_id = worker_id
         self._scheduler = scheduler
         self.scheduler_messages = scheduler_messages
+        self.log: AttemptLog | None = None
+        """Keeps what the task writes, if anything does."""
         _is_in_memory(scheduler)  # found out before a fork, for all children
 
     def __getstate__(self) -> dict[str, Any]:

@@ -84,6 +84,15 @@ class worker(Config):  # noqa: N801 - named after its section
         " child), pool (processes that stay for further tasks), an entry point of the group"
         " luigi_clone.executors, or a dotted name",
     )
+    log_dir = Parameter(
+        default="",
+        description="folder for what each attempt at a task writes; none: it is not kept. By default it is"
+        " kept in the user's cache directory if the scheduler is a remote one",
+    )
+    log_max_days = FloatParameter(default=7.0, description="logs of tasks are deleted after so many days")
+    log_max_size = FloatParameter(
+        default=1024.0, description="the oldest logs of tasks are deleted where there are more MiB than this"
+    )
     assistant_modules = Parameter(
         default="*",
         description="modules and packages, separated by commas, whose tasks this worker runs for others, as"

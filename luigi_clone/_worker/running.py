@@ -17,6 +17,7 @@ from luigi_clone._task_processes.forking import starting
 from luigi_clone._task_processes.process import TaskProcess, plain_explanation
 from luigi_clone._task_processes.registry import find_factory
 from luigi_clone._task_processes.results import ResultQueue
+from luigi_clone._worker.logs import secrets_of
 from luigi_clone._worker.messages import TaskStatusReporter
 from luigi_clone._worker.scheduling import SchedulingPhase, get_retry_policy_dict
 from luigi_clone.event import Event
@@ -97,12 +98,15 @@ class RunningTasks(SchedulingPhase):
         options = vars(self._config)
         use_multiprocessing = options["force_multiprocessing"] or self.worker_processes > 1
         messages = _message_queue(use_multiprocessing) if task.accepts_messages else None
+        reporter = TaskStatusReporter(self._scheduler, task.task_id, self._id, messages)
+        if self._task_logs is not None:
+            reporter.log = self._task_logs.expect(task.task_id, secrets_of(task))
         return self._executor(options["executor"])(
             options["task_process_context"],
             task,
             self._id,
             self._task_result_queue,
-            TaskStatusReporter(self._scheduler, task.task_id, self._id, messages),
+            reporter,
             use_multiprocessing=use_multiprocessing,
             worker_timeout=options["timeout"],
             check_unfulfilled_deps=options["check_unfulfilled_deps"],
@@ -227,6 +231,8 @@ class RunningTasks(SchedulingPhase):
         self, task_id: str, status: str | None, expl: Any, missing: list[str], new_requirements: list[Any]
     ) -> None:
         task = self._scheduled_tasks[task_id]
+        if self._task_logs is not None:
+            self._task_logs.finish(task_id)
         expl = plain_explanation(expl)
         if status == FAILED and not (is_external(task) and self._config.retry_external_tasks):
             self._email_task_failure(task, expl)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Iterable, MutableMapping
 
+    from luigi_clone._task_logs.desk import TaskLogs
     from luigi_clone._worker.messages import KeepAliveThread
     from luigi_clone._worker.options import worker
     from luigi_clone.task import Task
@@ -62,3 +63,5 @@ class WorkerState:
     _add_task_history: list[tuple[Task, str | None, bool | None]]
     _get_work_response_history: list[dict[str, Any]]
     _keep_alive_thread: KeepAliveThread
+    _task_logs: TaskLogs | None
+    """What keeps the output of tasks; nothing does outside the worker's context, or if it is switched off."""

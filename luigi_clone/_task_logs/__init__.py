@@ -1,0 +1,1 @@
+"""What an attempt at a task writes: captured, kept in a file, the tail sent to the scheduler."""
