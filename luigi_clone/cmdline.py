@@ -16,6 +16,26 @@ COMPLETING = "_ARGCOMPLETE"
 """The environment variable by which a shell asks what to complete a line with."""
 
 
+_COMMANDS = frozenset(("logs",))
+"""First words that stand for something else than a task: modules of ``tools`` with a ``main(argv)``."""
+
+
+def _is_task(argv: Sequence[str]) -> bool:
+    """Tell whether the first word is the family of a task.
+
+    It is where the line or the configuration names a module, or a program has defined such a task before.
+    """
+    from luigi_clone.configuration import get_config
+
+    flags = (argument.partition("=")[0] for argument in argv)
+    if any(len(flag) > 3 and "--module".startswith(flag) for flag in flags):
+        return True
+    register = sys.modules.get("luigi_clone.task_register")
+    if register is not None and argv[0] in register.Register.task_names():
+        return True
+    return bool(get_config().get("core", "module", ""))
+
+
 def luigi_run(argv: Sequence[str] = tuple(sys.argv[1:])) -> None:
     """Run tasks from the command line; always ends in ``SystemExit``.
 
@@ -25,6 +45,11 @@ def luigi_run(argv: Sequence[str] = tuple(sys.argv[1:])) -> None:
         from luigi_clone._terminal import completion
 
         completion.complete()
+    if argv and argv[0] in _COMMANDS and not _is_task(argv):
+        from importlib import import_module
+
+        command = import_module(f"luigi_clone.tools.{argv[0]}")
+        raise SystemExit(command.main(list(argv[1:])))
     from luigi_clone._startup import few_collections
 
     with few_collections():

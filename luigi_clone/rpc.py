@@ -250,7 +250,8 @@ class RemoteScheduler:
         try:
             self._response_of(made, json.loads(answer)["response"])
         except RPCError as error:
-            if status_of(error.sub_exception) == 404:
+            refusal = error.sub_exception
+            if isinstance(refusal, RefusedError) and refusal.status == 404:
                 return False
             raise
         return True

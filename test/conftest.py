@@ -23,6 +23,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _caches_of_our_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let what workers keep in the user's cache directory stay among what the tests write."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _whole_framework() -> None:
     """Load what the register knows, so that no test loads it and takes it away again when it is put back."""
     from luigi_clone.task_register import Register

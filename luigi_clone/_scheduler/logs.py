@@ -50,7 +50,7 @@ class AttemptTail:
         if not text:
             return
         last = self.chunks[-1] if self.chunks else None
-        if last is not None and last.end == offset and len(last.text) + len(text) <= _WHOLE_CHUNK:
+        if last is not None and last.end == offset and len(last.text) + len(text) <= min(_WHOLE_CHUNK, limit):
             self.chunks[-1] = _Chunk(last.offset, last.text + text)
             self.size += len(text)
         else:
@@ -168,13 +168,13 @@ class LogCalls(SchedulerParts):
 
     @rpc_method()
     def task_log(
-        self, task_id: str, attempt: int | None = None, offset: int = 0, limit: int = 100_000
+        self, task_id: str, attempt: int | None = None, offset: int = 0, limit: int = 65_536
     ) -> dict[str, Any]:
         """Return what is kept of an attempt's text from ``offset`` on, at most ``limit`` characters.
 
         ``attempt`` is its number, counted from 1; the latest if there is none given. In the answer,
         ``offset`` is where ``text`` begins: later than asked for where something is not kept; ask for what
-        follows with ``next_offset``. ``running`` tells whether the task runs on the worker of the attempt and
+        follows with ``next_offset``; ``truncated`` says so too. ``running`` tells whether the task runs on the worker of the attempt and
         this is its latest; ``attempts`` are all of which something is kept.
         """
         known = self._tails.attempts(task_id)
@@ -186,14 +186,17 @@ class LogCalls(SchedulerParts):
         runner = None
         if record is not None and record.status in (RUNNING, BATCH_RUNNING):
             runner = record.worker_running
+        is_latest = chosen is None or chosen is known[-1]
+        running = runner is not None and is_latest and (chosen is None or chosen.key[0] == runner)
         return {
             "task_id": task_id,
             "attempt": attempt if chosen is None else chosen.number,
             "attempts": [{"attempt": each.number, "worker": each.key[0]} for each in known],
             "worker": None if chosen is None else chosen.key[0],
-            "running": runner is not None
-            and (chosen is None or (chosen is known[-1] and chosen.key[0] == runner)),
+            "running": running,
+            "ended": not running,
             "text": text,
             "offset": start,
             "next_offset": start + len(text),
+            "truncated": start > offset,
         }

@@ -13,8 +13,10 @@ import socket
 import stat
 import struct
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
+
+from luigi_clone._task_logs.streams import Copy, Redirection, are_logged_to, logging_to
 
 OUT, ERR = 1, 2
 _PIPE_SIZE = 1 << 20
@@ -97,9 +99,12 @@ def capturing(address: Address, ticket: int, returns: bool) -> Iterator[None]:
     """
     streams: list[_Stream] = []
     log = (-1, -1)
+    elsewhere = _written_elsewhere()
+    is_logged = are_logged_to()
     try:
         streams = _streams()
-        log = _log_pipe()
+        if elsewhere or not is_logged:
+            log = pipe()
         _hand_over(address, ticket, streams, log[0])
     except OSError:
         # No worker to take it, or no descriptor left: the task runs without a log.
@@ -107,42 +112,47 @@ def capturing(address: Address, ticket: int, returns: bool) -> Iterator[None]:
         _close(log)
         yield
         return
-    saved = [(target, os.dup(target)) for target in (OUT, ERR)] if returns else []
     _flush()
+    saved = [(target, os.dup(target)) for target in (OUT, ERR)] if returns else []
     for stream in streams:
         for target in stream.targets:
             os.dup2(stream.ours, target)
     _close([fd for stream in streams for fd in (stream.theirs, stream.ours)])
     _close(log[:1])
     _by_line()
+    write = _writer(log[1])
+    redirection = Redirection(dict.fromkeys(elsewhere, write)) if elsewhere else None
     try:
-        with _logging(log[1]):
+        with contextlib.nullcontext() if is_logged else logging_to(write):
             yield
     finally:
         _flush()
+        if redirection is not None:
+            redirection.undo()
         for target, fd in saved:
             os.dup2(fd, target)
             os.close(fd)
         _close(log[1:])
 
 
-def _log_pipe() -> tuple[int, int]:
-    from luigi_clone._task_logs.streams import stream_handlers
+def _written_elsewhere() -> list[str]:
+    """Return the streams that somebody has replaced by others, which do not write where streams do."""
+    found = []
+    for name, target in (("stdout", OUT), ("stderr", ERR)):
+        stream = getattr(sys, name)
+        try:
+            is_usual = stream is None or stream.fileno() == target
+        except (AttributeError, ValueError, OSError):
+            is_usual = False
+        if not is_usual:
+            found.append(name)
+    return found
 
-    return (-1, -1) if stream_handlers() else pipe()
 
-
-def _logging(fd: int) -> contextlib.AbstractContextManager[None]:
-    if fd < 0:
-        return contextlib.nullcontext()
-    from luigi_clone._task_logs.streams import logging_to
-
-    return logging_to(_writer(fd))
-
-
-def _writer(fd: int) -> Callable[[str], object]:
-    def write(text: str) -> None:
-        rest = memoryview(text.encode("utf-8", "backslashreplace"))
+def _writer(fd: int) -> Copy:
+    def write(part: str | bytes) -> None:
+        data = part.encode("utf-8", "backslashreplace") if isinstance(part, str) else part
+        rest = memoryview(data)
         with contextlib.suppress(OSError):  # nobody reads any more
             while rest:
                 rest = rest[os.write(fd, rest) :]

@@ -154,6 +154,8 @@ class Collector:
                 if stream is not None:
                     in_haste |= stream.is_terminal
                     count += self._read(stream)
+            for stream in self._streams.values():
+                stream.source.wait_no_more()
         return count, in_haste
 
     def _read(self, stream: _Stream) -> int:

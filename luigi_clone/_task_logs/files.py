@@ -43,7 +43,7 @@ def _warn(what: str, error: OSError) -> None:
 def folder_of(root: str, task_id: str) -> str:
     """Return the folder with the logs of one task."""
     name = _STRANGE.sub("_", task_id)[:_LONGEST_NAME]
-    if name != task_id or name.startswith("."):
+    if name != task_id or not name or name.startswith("."):
         name = f"{name.lstrip('.')}-{hashlib.sha256(task_id.encode('utf-8', 'replace')).hexdigest()[:12]}"
     return os.path.join(root, name)
 
@@ -70,18 +70,18 @@ class LogFile:
         self._settings = settings
         self._task_id = task_id
         self._fd = -1
-        self._limit = self._left = settings.largest_file if settings.folder is not None else 0
+        self._limit = self._left = settings.largest_file if settings.folder is not None else -1
         self.path: str | None = None
 
     def write(self, data: bytes) -> None:
         """Add to the file, up to its limit."""
-        if self._left <= 0 or (self._fd < 0 and not self._open()):
+        if self._left < 0 or (self._fd < 0 and not self._open()):
             return
         whole = len(data) <= self._left
         if not whole:
             note = f"\n[cut here: the log of one attempt may have {self._limit} bytes]\n"
             data = data[: self._left] + note.encode("ascii")
-        self._left -= len(data)
+        self._left = self._left - len(data) if whole else -1
         try:
             rest = memoryview(data)
             while rest:
@@ -113,7 +113,7 @@ class LogFile:
 
     def _give_up(self) -> None:
         self.close()
-        self._left = 0
+        self._left = -1
 
     def close(self) -> None:
         """Close the file."""

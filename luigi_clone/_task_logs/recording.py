@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
@@ -13,6 +14,9 @@ from luigi_clone._task_logs.masking import Masker
 
 MOST_UNSENT = 262_144
 """So many characters wait to be sent; the scheduler keeps the end only, so the oldest are not missed."""
+
+_LONGEST_PARTIAL = 8192
+_LONGEST_WAIT = 0.2
 
 _decoder = codecs.getincrementaldecoder("utf-8")
 
@@ -27,21 +31,50 @@ class Piece(NamedTuple):
 class Source:
     """One of the streams of an attempt: what is cut between two pieces belongs together."""
 
-    __slots__ = ("_decoder", "_masker", "_recording")
+    __slots__ = ("_decoder", "_held_since", "_masker", "_partial", "_recording")
 
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
         self._masker = Masker(recording.forms)
         self._decoder = _decoder("backslashreplace")
+        self._partial = b""
+        self._held_since = 0.0
 
     def feed(self, data: bytes) -> None:
-        """Take in what the attempt has written."""
+        """Take in what the attempt has written; the beginning of a line waits a moment for its end.
+
+        So lines of two streams do not end up within each other.
+        """
+        cut = data.rfind(b"\n") + 1
+        if cut == 0 and len(self._partial) + len(data) <= _LONGEST_PARTIAL:
+            self._hold(self._partial + data)
+            return
+        if len(data) - cut > _LONGEST_PARTIAL:
+            cut = len(data)
+        self._take(self._partial + data[:cut])
+        self._partial = b""
+        self._hold(data[cut:])
+
+    def _hold(self, partial: bytes) -> None:
+        if not self._partial:
+            self._held_since = time.monotonic()
+        self._partial = partial
+
+    def wait_no_more(self) -> None:
+        """Show the beginning of a line that has waited long enough."""
+        if self._partial and time.monotonic() - self._held_since > _LONGEST_WAIT:
+            partial, self._partial = self._partial, b""
+            self._take(partial)
+
+    def _take(self, data: bytes) -> None:
         shown = self._masker.feed(data)
         if shown:
             self._recording.add(shown, self._decoder.decode(shown))
 
     def finish(self) -> None:
         """Take note that nothing follows."""
+        partial, self._partial = self._partial, b""
+        self._take(partial)
         shown = self._masker.finish()
         text = self._decoder.decode(shown, final=True)
         if shown or text:

@@ -312,5 +312,5 @@ _declare(
     task_id=TEXT,
     attempt=(kinds.COUNT_OR_NONE, None),
     offset=(kinds.COUNT, 0),
-    limit=(kinds.COUNT, 100_000),
+    limit=(kinds.COUNT, 65_536),
 )
