@@ -173,9 +173,10 @@ class LogCalls(SchedulerParts):
         """Return what is kept of an attempt's text from ``offset`` on, at most ``limit`` characters.
 
         ``attempt`` is its number, counted from 1; the latest if there is none given. In the answer,
-        ``offset`` is where ``text`` begins: later than asked for where something is not kept; ask for what
-        follows with ``next_offset``; ``truncated`` says so too. ``running`` tells whether the task runs on the worker of the attempt and
-        this is its latest; ``attempts`` are all of which something is kept.
+        ``offset`` is where ``text`` begins: later than asked for, and ``truncated``, where something is not
+        kept; ask for what follows with ``next_offset``. ``running`` tells whether the task runs on the worker
+        of the attempt and this is its latest, ``ended`` the opposite; ``attempts`` are all of which something
+        is kept.
         """
         known = self._tails.attempts(task_id)
         chosen = known[-1] if known else None
