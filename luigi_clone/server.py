@@ -239,7 +239,11 @@ async def _serve(scheduler: Scheduler, api_port: int, address: str | None, unix_
 
     turns = Turns(scheduler, lose)
     scheduler.tell_of_loss(_in_a_turn(turns.end_turn))
-    http, _ = _listen(scheduler, api_port, address, unix_socket, turns)
+    try:
+        http, _ = _listen(scheduler, api_port, address, unix_socket, turns)
+    except BaseException:
+        scheduler.dump()  # another process may have to take the journal over
+        raise
     prune = tornado.ioloop.PeriodicCallback(turns.prune, _PRUNE_EVERY)
     prune.start()
     _end_by_signals(ended)

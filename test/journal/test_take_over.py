@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import time
 import urllib.error
 import urllib.request
@@ -10,6 +11,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from luigi_clone._journal.postgres import PostgresJournal
 from test.differential.engines import THIS
 from test.server.serving import free_port, luigid
 from test.wire.sites import Site, wait_until
@@ -105,6 +107,18 @@ def test_one_that_was_taken_for_dead_ends_when_it_wakes_up(database):
         second.terminate()
         said = second.communicate(timeout=60)[1]
         assert second.returncode == 0, said
+
+
+def test_one_that_cannot_listen_keeps_nobody_from_taking_over(database):
+    url = database.new_schema()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with luigid(taken.getsockname()[1], "--state-path", url) as process:
+            assert "Address already in use" in process.communicate(timeout=60)[1]
+        assert process.returncode == 1
+    with PostgresJournal(url, patience=0) as journal:
+        assert list(journal.open()) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
