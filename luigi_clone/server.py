@@ -26,6 +26,7 @@ from luigi_clone._web.access import ALL, CALLS, ERRORS, AccessLog
 from luigi_clone._web.api import Api, RPCHandler
 from luigi_clone._web.doors import Doors, SettingError, cors, listen_addresses
 from luigi_clone._web.entrance import MetricsHandler, NothingThere, RootPathHandler, StaticHandler
+from luigi_clone._web.garbage import LOOK_EVERY, LongLived
 from luigi_clone._web.gate import Gate
 from luigi_clone._web.turns import Direct, Turns
 from luigi_clone.configuration import get_config
@@ -246,12 +247,17 @@ async def _serve(scheduler: Scheduler, api_port: int, address: str | None, unix_
         raise
     prune = tornado.ioloop.PeriodicCallback(turns.prune, _PRUNE_EVERY)
     prune.start()
+    tasks = LongLived(scheduler)
+    tasks.look()
+    set_aside = tornado.ioloop.PeriodicCallback(tasks.look, LOOK_EVERY)
+    set_aside.start()
     _end_by_signals(ended)
     logger.info("Scheduler starting up")
     with _RUNNING.until_stopped(asyncio.get_running_loop(), ended):
         await ended.wait()
     logger.info("Scheduler instance shutting down")
     prune.stop()
+    set_aside.stop()
     http.stop()
     turns.end_turn()
     with contextlib.suppress(asyncio.TimeoutError):

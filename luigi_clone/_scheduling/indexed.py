@@ -58,6 +58,11 @@ class Indexed:
 
     # ---- looking up
 
+    @property
+    def arrivals(self) -> int:
+        """How many tasks have come since the beginning, those that are gone included."""
+        return self._arrivals
+
     def batcher(self, worker_id: str, family: str) -> Batcher:
         """Return how ``worker_id`` batches ``family``."""
         return self.batchers.get(worker_id, {}).get(family, NO_BATCHER)
