@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from luigi_clone._client.addresses import UNIX_SCHEME, split_address
+from luigi_clone._client.exchange import Response, receive, send
 
 if TYPE_CHECKING:
     import ssl
-    from http.client import HTTPConnection, HTTPMessage
+    from http.client import HTTPConnection
 
 _DROPPED_IF_READABLE = 1  # select.POLLIN, everywhere
 _LOOPBACK = ("localhost", "127.", "[::1]")
@@ -31,24 +32,6 @@ class Tls(NamedTuple):
         if self.certificate:
             context.load_cert_chain(self.certificate, self.key)
         return context
-
-
-class Response(NamedTuple):
-    """What came back."""
-
-    status: int
-    reason: str
-    headers: HTTPMessage
-    body: bytes
-
-    @property
-    def text(self) -> str:
-        """The body as text."""
-        if self.headers.get("Content-Encoding") == "gzip":
-            import gzip
-
-            return gzip.decompress(self.body).decode("utf-8")
-        return self.body.decode("utf-8")
 
 
 class Connections:
@@ -87,23 +70,21 @@ class Connections:
         from urllib.error import URLError
 
         scheme, host, target = split_address(url)
+        method = "GET" if body is None else "POST"
         try:
             connection = self._take(scheme, host, timeout)
         except OSError as error:
             raise URLError(error) from error
         try:
             try:
-                connection.request(
-                    "POST" if body is not None else "GET", target, body, _common(scheme, host) | dict(headers)
-                )
+                send(connection, method, target, body, _common(scheme, host) | dict(headers))
             except OSError as error:
                 raise URLError(error) from error
-            response = connection.getresponse()
-            answer = Response(response.status, response.reason, response.headers, response.read())
+            answer, closes = receive(connection, method)
         except BaseException:
             connection.close()
             raise
-        if response.will_close:
+        if closes:
             connection.close()
         else:
             self._idle.setdefault((scheme, host), []).append(connection)

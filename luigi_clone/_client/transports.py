@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from luigi_clone._client.addresses import UNIX_SCHEME, basic_authorization, split_credentials
-from luigi_clone._client.connections import Connections, Response, Tls, goes_through_proxy
+from luigi_clone._client.connections import Connections, Tls, goes_through_proxy
+from luigi_clone._client.exchange import Response
 from luigi_clone._client.messages import Answer, encode
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class URLLibFetcher(_Direct):
             return self._fetch_by_opener(full_url, body, timeout)
         if answer.status >= 400:
             url = split_credentials(full_url)[0]
-            raise HTTPError(url, answer.status, answer.reason, answer.headers, BytesIO(answer.body))
+            raise HTTPError(url, answer.status, answer.reason, answer.message, BytesIO(answer.body))
         return Answer(answer.text, answer.headers)
 
     def _fetch_by_opener(self, full_url: str, body: Mapping[str, str] | None, timeout: float) -> str:
@@ -232,7 +233,7 @@ def _with_its_exceptions(exchange: Any, url: str, body: Any, timeout: float) -> 
         refusal.status_code, refusal.reason = answer.status, answer.reason
         refusal.url, refusal._content = split_credentials(url)[0], answer.text.encode()
         refusal.encoding = "utf-8"
-        refusal.headers.update(answer.headers.items())
+        refusal.headers.update(answer.message.items())
         refusal.raise_for_status()
     return answer
 
