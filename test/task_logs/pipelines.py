@@ -113,6 +113,26 @@ class Fails(Quiet):
         raise ValueError("the reason")
 
 
+class LooksAround(Quiet):
+    """Tells whether its streams are terminals."""
+
+    def run(self):
+        print("terminals:", sys.stdout.isatty(), sys.stderr.isatty())
+        self.mark()
+
+
+class LeavesBehind(Quiet):
+    """Leaves a program behind that writes when the worker has ended."""
+
+    def run(self):
+        print("started")
+        wait = (
+            f"until test -e {self.done_file}.worker; do sleep 0.02; done; echo first; sleep 0.1; echo second"
+        )
+        subprocess.Popen(["sh", "-c", wait], start_new_session=True)
+        self.mark()
+
+
 def folder() -> str:
     """Return the folder of the logs in this test."""
     return configuration.get_config().get("worker", "log_dir")
