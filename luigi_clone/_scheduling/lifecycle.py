@@ -214,6 +214,9 @@ class Lifecycle(State):
             batch = None if task.batch_id is None else self.batches.get(task.batch_id)
             if batch is not None and batch.heads and batch.members and task.lease not in self.lapsed:
                 self.lapse_batch(task.lease, tuple(batch.members))
+            if task.batch_id is None and task.more.said_done == abs(task.lease):
+                self._end_orphan_as_done(task, now)
+                continue
             self.effects.append(
                 (
                     "log",
@@ -225,6 +228,17 @@ class Lifecycle(State):
             self.set_expl(task, json.dumps(f"Worker {worker_id} vanished while it was running this task."))
             self.change_status(task, FAILED, now)
             self.set_run(task, None, task.time_running, task.held)
+
+    def _end_orphan_as_done(self, task: TaskRecord, now: float) -> None:
+        """End the run of a worker that vanished, since another one has found the task complete meanwhile."""
+        text = (
+            "Task %r is marked as running by disconnected worker %r but was found complete -> marking as DONE"
+        )
+        self.effects.append(("log", text, (task.id, task.worker_running)))
+        if self.wants_history:
+            self.effects.append(("history", task, DONE, None))
+        self.change_status(task, DONE, now)
+        self.set_run(task, None, task.time_running, task.held)
 
     def _doom(self, now: float) -> None:
         stakeless, self.stakeless = self.stakeless, {}

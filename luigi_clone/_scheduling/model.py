@@ -192,6 +192,7 @@ class More:
         "first_failure_time",
         "progress_percentage",
         "responses",
+        "said_done",
         "scheduler_disable_time",
         "status_message",
         "tracking_url",
@@ -205,6 +206,7 @@ class More:
         self.status_message: Any = None
         self.progress_percentage: Any = None
         self.responses: Mapping[str, Any] = NO_RESPONSES
+        self.said_done: int | None = None  # the grant by which it ran when somebody else found it complete
 
 
 NOTHING_MORE = More()

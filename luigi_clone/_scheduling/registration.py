@@ -210,6 +210,9 @@ class Registration(Lifecycle):
                 self.effects.append(("history", task, wanted, None))
             if wanted is not PENDING:
                 self.change_status(task, wanted, now)
+        elif wanted is DONE and not runnable and task.batch_id is None and task.lease:
+            # it counts if the run ends without a word: whoever found it complete will not run it
+            self.tell(task, "said_done", abs(task.lease))
         if wanted is FAILED and self.settings.batch_emails:
             self._collect_failure(task, expl, owners, worker)
 

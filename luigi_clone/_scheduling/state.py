@@ -274,7 +274,7 @@ class State(Indexed):
             self._enter(task)
 
     def tell(self, task: TaskRecord, field: str, value: Any) -> None:
-        """Keep what a running task says: its tracking_url, status_message or progress_percentage."""
+        """Keep what is said of a running task: its tracking_url, progress_percentage and the like."""
         if self.facts is not None:
             self.facts.append(("task_told", task.id, field, value))
         setattr(self._more(task), field, value)

@@ -60,6 +60,8 @@ class Task:
     runnable: bool = False
     batchable: bool = False
     batch_id: str | None = None
+    grant: int = 0
+    said_done: int | None = None
 
     @property
     def rank(self) -> tuple[float, float, int]:
@@ -94,6 +96,7 @@ class LinearScheduler:
         self.paused = False
         self.now = 0.0
         self.arrivals = 0
+        self.grants = 0
 
     # registration
 
@@ -153,6 +156,8 @@ class LinearScheduler:
         by_runner = status in ("DONE", "FAILED", "RUNNING") and task.worker_running == worker
         if task.status not in ("RUNNING", "BATCH_RUNNING") or by_runner or new_deps:
             self._set_status(task, status)
+        elif status == "DONE" and not runnable and task.batch_id is None and task.grant:
+            task.said_done = task.grant
         if deps is not None:
             task.deps = list(dict.fromkeys(deps))
         if new_deps:
@@ -311,6 +316,8 @@ class LinearScheduler:
             task.remove = None
         task.worker_running = worker
         task.resources_running = dict(task.resources)
+        self.grants += 1
+        task.grant = self.grants
 
     def _choose(self, asking: Worker, assistant: bool) -> tuple[Task | None, list[Task]]:
         trivial = not asking.assistant and not any(
@@ -473,7 +480,8 @@ class LinearScheduler:
                 and (self.luigi or t.status == "RUNNING" or t.worker_running not in self.workers)
             ):
                 t.worker_running = None
-                self._set_status(t, "FAILED")
+                found_complete = t.batch_id is None and t.said_done == t.grant and not self.luigi
+                self._set_status(t, "DONE" if found_complete else "FAILED")
             if not t.stakeholders and t.status != "RUNNING" and t.remove is None:
                 t.remove = self.now + self.config.remove_delay
             if t.disabled_at is not None and self.now - t.disabled_at > self.config.disable_persist:

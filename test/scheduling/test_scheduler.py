@@ -719,3 +719,44 @@ def test_copy_for_another_process_has_the_options_but_no_tasks():
     assert copy.task_list() == {}
     copy.add_scheduler_message_response("T0", "1", "yes")
     assert len(made.task_list(limit=False)) == 5001
+
+
+def _found_complete_while_x_runs_it(bench):
+    bench.add("X", "A")
+    bench.add("Y", "B", deps=["A"])
+    assert bench.given("X") == "A"
+    bench.add("Y", "A", "DONE", runnable=False)
+    assert bench.status("A") == "RUNNING"
+
+
+def test_task_that_was_found_complete_is_done_when_its_worker_vanishes(tmp_path):
+    """Nobody is left to run it: whoever found it complete thinks no more of it, and waits for B for ever."""
+    bench = Bench(state_path=str(tmp_path / "state"))
+    bench.scheduler.load()
+    _found_complete_while_x_runs_it(bench)
+    bench.scheduler.dump()
+    again = Bench(state_path=str(tmp_path / "state"))
+    again.scheduler.load()
+    again.scheduler._clock = lambda: again.now
+    for _ in range(3):
+        again.now += 50
+        again.scheduler.ping(worker="Y")
+    again.scheduler.prune()
+    assert again.status("A") == "DONE"
+    assert again.given("Y") == "B"
+    again.scheduler.dump()
+
+
+def test_task_that_was_found_complete_fails_when_its_run_does():
+    bench = Bench(retry_delay=5.0)
+    _found_complete_while_x_runs_it(bench)
+    bench.add("X", "A", "FAILED")
+    assert bench.status("A") == "FAILED"
+    bench.later(10)
+    assert bench.given("X") == "A"
+    # what was said of an earlier run says nothing of this one
+    for _ in range(3):
+        bench.now += 50
+        bench.scheduler.ping(worker="Y")
+    bench.scheduler.prune()
+    assert bench.status("A") == "FAILED"
