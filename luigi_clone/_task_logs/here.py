@@ -6,6 +6,8 @@ The streams of the process itself stay as they are. What a program writes that t
 from __future__ import annotations
 
 import contextlib
+import itertools
+import operator
 import threading
 from collections.abc import Iterator
 
@@ -16,60 +18,55 @@ _MOST_PENDING = 2_000
 """So many writes wait for the thread that takes them over, then the writer takes them over itself."""
 
 
-class _Pending:
-    """What was written to one stream and is not in the log yet."""
+class _Entrance:
+    """Where one stream is written to; little is done here, because it is done for each line."""
 
-    __slots__ = ("_lock", "_parts", "_source")
+    __slots__ = ("_capture", "_source")
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, capture: Capture, source: Source) -> None:
+        self._capture = capture
         self._source = source
-        self._parts: list[str | bytes] = []
-        self._lock = threading.RLock()
 
     def write(self, part: str | bytes) -> None:
-        """Add a piece; little is done here, because it is done for each line."""
-        parts = self._parts
-        parts.append(part)
+        """Take in a piece."""
+        parts = self._capture.parts
+        parts.append((self._source, part))
         if len(parts) > _MOST_PENDING:
-            self.take_over()
-
-    def take_over(self) -> None:
-        """Bring what was written into the log."""
-        with self._lock:
-            if not self._parts:
-                self._source.wait_no_more()
-                return
-            parts = self._parts
-            count = len(parts)
-            taken = parts[:count]
-            del parts[:count]  # what another thread adds meanwhile stays
-            self._source.feed(
-                b"".join(
-                    part.encode("utf-8", "backslashreplace") if isinstance(part, str) else part
-                    for part in taken
-                )
-            )
+            self._capture.take_over()
 
 
 class Capture:
     """The two streams, and the log lines that go to neither, of one attempt."""
 
     def __init__(self, recording: Recording) -> None:
+        self.parts: list[tuple[Source, str | bytes]] = []
+        """What was written and is not in the log yet, in its order."""
+        self._lock = threading.RLock()
         self._sources = [Source(recording) for _ in range(3)]
-        self._pending = [_Pending(source) for source in self._sources]
-        self.out, self.err, self.log = self._pending
+        self.out, self.err, self.log = (_Entrance(self, source) for source in self._sources)
         self.thread = threading.get_ident()
 
     def take_over(self) -> None:
         """Bring what was written into the log."""
-        for pending in self._pending:
-            pending.take_over()
+        with self._lock:
+            count = len(self.parts)
+            taken = self.parts[:count]
+            del self.parts[:count]  # what another thread adds meanwhile stays
+            for source, group in itertools.groupby(taken, key=operator.itemgetter(0)):
+                source.feed(b"".join(_as_bytes(part) for _, part in group))
+            for source in self._sources:
+                source.wait_no_more()
 
     def finish(self) -> None:
         """Bring the rest into the log."""
         self.take_over()
-        for source in self._sources:
-            source.finish()
+        with self._lock:
+            for source in self._sources:
+                source.finish()
+
+
+def _as_bytes(part: str | bytes) -> bytes:
+    return part.encode("utf-8", "backslashreplace") if isinstance(part, str) else part
 
 
 _captures: list[Capture] = []

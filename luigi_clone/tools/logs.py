@@ -169,6 +169,7 @@ def _ask(options: argparse.Namespace) -> Iterator[Portion]:
 
     url = _url(options)
     scheduler = RemoteScheduler(url)
+    scheduler._rpc_log_retries = False  # one line at the end says it all
 
     def task_log(**arguments: Any) -> dict[str, Any]:
         try:

@@ -217,3 +217,10 @@ def test_a_remote_scheduler_that_knows_no_logs_is_asked_once(url, served, done, 
     scheduler = RemoteScheduler(url)
     assert scheduler.tell_together([("no_such_call", {"worker": "w"})]) is False
     scheduler.close()
+
+
+def test_what_the_worker_itself_runs_is_in_the_order_in_which_it_was_written(url, done):
+    task = pipelines.Fails(done_file=done)
+    assert not run([task], url)
+    data = written(task)
+    assert data.index(b"running   Fails") < data.index(b"before the failure") < data.index(b"Traceback")
