@@ -14,8 +14,12 @@ from collections.abc import Iterator
 from luigi_clone._task_logs.recording import Recording, Source
 from luigi_clone._task_logs.streams import Redirection, are_logged_to, logging_to
 
-_MOST_PENDING = 2_000
+_MOST_PENDING = 20_000
 """So many writes wait for the thread that takes them over, then the writer takes them over itself."""
+
+
+_LARGE = 4096
+"""A piece of more than this is taken over at once, so that what waits stays small."""
 
 
 class _Entrance:
@@ -31,7 +35,7 @@ class _Entrance:
         """Take in a piece."""
         parts = self._capture.parts
         parts.append((self._source, part))
-        if len(parts) > _MOST_PENDING:
+        if len(part) > _LARGE or len(parts) > _MOST_PENDING:
             self._capture.take_over()
 
 
