@@ -54,7 +54,7 @@ class _Lines:
         self._values: dict[str, str] = {}
         for line in lines:
             name, _, value = line.decode("iso-8859-1").partition(":")
-            self._values.setdefault(name.lower(), value.strip(" \t"))
+            self._values.setdefault(name.lower(), value.lstrip(" \t"))
 
     def get(self, name: str, /) -> str | None:
         """Return the value of one."""
