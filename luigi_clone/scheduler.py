@@ -192,6 +192,7 @@ class Scheduler(Answering, Saving, Effects, OperatorCalls, RunningTaskCalls, Log
         """Make the state machine, without any task; the world outside is told of nothing yet."""
         self._clock: Callable[[], float] = wall_clock
         self._prepared = {}
+        self._strangers = set()
         self._machine = machine = Machine(_live_options(self._config), {})
         machine.configure_resources(limits)
         self._state = SimpleTaskState(self._config.state_path, machine)
@@ -217,6 +218,7 @@ class Scheduler(Answering, Saving, Effects, OperatorCalls, RunningTaskCalls, Log
             *(
                 "_clock",
                 "_prepared",
+                "_strangers",
                 "_machine",
                 "_state",
                 "_upstream",

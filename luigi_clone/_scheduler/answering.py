@@ -16,8 +16,9 @@ from luigi_clone._wire.tickets import RefusedError, Reply, Ticket
 logger = logging.getLogger("luigi.scheduler")
 
 _STOCK = Ticket()
-_OF_WORKERS = frozenset(("add_task", "get_work", "ping"))
+_OF_WORKERS = frozenset(("add_task", "add_worker", "get_work", "ping"))
 """Calls by which a worker learns that it is not known any more."""
+_MANY_STRANGERS = 10_000
 _LONGEST_CLIENT = 64
 _LARGEST = 2**53
 
@@ -32,6 +33,8 @@ class Answering(SchedulerParts):
 
     _prepared: dict[str, _Prepared]
     _lease: int | None = None
+    _strangers: set[str]
+    """Workers that have made themselves known by a ping or a question for work and by nothing else."""
 
     def answer(
         self, name: str, arguments: Mapping[str, Any], ticket: Ticket = _STOCK, in_steps: bool = False
@@ -65,7 +68,10 @@ class Answering(SchedulerParts):
                 return repeated
         machine = self._machine
         worker = arguments.get("worker")
-        is_new = name in _OF_WORKERS and worker not in machine.workers
+        if name == "get_work" and request is not None and machine.answers.is_outdated(*request, worker):
+            # by what it says of the tasks that the worker runs, one that was given since would be given again
+            raise RefusedError(409, f"get_work: the worker {worker!r} was given work by a later call")
+        is_new = name in _OF_WORKERS and self._is_new(name, worker)
         is_new = is_new or (known is not None and known.worker_is_new)
         machine.granted = None
         self._lease = lease
@@ -83,6 +89,23 @@ class Answering(SchedulerParts):
             self._remember(prepared.call, request, worker, reply)
         return reply
 
+    def _is_new(self, name: str, worker: Any) -> bool:
+        """Tell whether nothing is known of a worker that makes a call.
+
+        One that is known by a ping or a question for work alone may have missed what it was answered.
+        """
+        strangers, workers = self._strangers, self._machine.workers
+        if worker not in workers:
+            if name in ("get_work", "ping") and isinstance(worker, str):
+                if len(strangers) >= _MANY_STRANGERS:
+                    strangers.intersection_update(workers)
+                strangers.add(worker)
+            return True
+        if worker in strangers and name in ("add_worker", "add_task"):
+            strangers.discard(worker)
+            return name == "add_worker"
+        return False
+
     def _prepare(self, name: str) -> _Prepared:
         call: RpcCall = RPC_METHODS[name].rpc_call  # type: ignore[attr-defined]
         prepared = self._prepared[name] = _Prepared(call, call.checker())
@@ -93,6 +116,9 @@ class Answering(SchedulerParts):
     def _repeated(self, name: str, arguments: Mapping[str, Any], known: Answer) -> Reply | None:
         """Return the reply to a call that was answered before, None if it has to be made again."""
         if name != "get_work":
+            sender = self._machine.workers.get(arguments.get("worker", ""))
+            if sender is not None and name in ("add_task", "ping"):
+                sender.last_active = self._clock()  # a sign of life as the first time
             return Reply(*known)
         if known.lease is None:
             return None
@@ -109,7 +135,7 @@ class Answering(SchedulerParts):
         elif call.name == "ping":
             if not reply.worker_is_new and not response["rpc_messages"]:
                 return
-        elif call.idempotent:
+        elif call.idempotent and not reply.worker_is_new:
             return
         self._machine.keep_answer(*request, worker, response, reply.lease, reply.worker_is_new)
 

@@ -43,8 +43,10 @@ class Saving(SchedulerParts):
 
     # ---- beginning and end
 
-    def load(self) -> None:
+    def load(self, journal: Journal | None = None) -> None:
         """Open the journal at ``state_path`` and bring back what it tells; store every change from now on.
+
+        ``journal`` is another one to keep.
 
         Where there can be no journal (its folder does not exist or cannot be written), the log says so and
         nothing is kept. Raises :class:`~luigi_clone._journal.base.JournalError` for a journal that is in
@@ -53,7 +55,7 @@ class Saving(SchedulerParts):
         from luigi_clone._journal.places import journal_at
 
         state_path = str(self._config.state_path)
-        journal = journal_at(state_path)
+        journal = journal or journal_at(state_path)
         logger.info("Attempting to load state from %s", journal.place)
         started = time.perf_counter()
         try:

@@ -23,10 +23,13 @@ class Answer(NamedTuple):
 
 
 class _Client:
-    __slots__ = ("answers", "worker")
+    __slots__ = ("answers", "granted", "worker")
 
     def __init__(self) -> None:
         self.answers: dict[int, Answer] = {}
+        self.granted: tuple[str, int] | None = (
+            None  # worker and number of the latest call by which it got work
+        )
         self.worker: str | None = None
 
 
@@ -42,6 +45,12 @@ class Answers:
         record = self._clients.get(client)
         return None if record is None else record.answers.get(number)
 
+    def is_outdated(self, client: str, number: int, worker: str | None) -> bool:
+        """Tell whether the worker was given something in answer to a later call: it has moved on since."""
+        record = self._clients.get(client)
+        granted = None if record is None else record.granted
+        return granted is not None and granted[0] == worker and number < granted[1]
+
     def keep(self, client: str, number: int, worker: str | None, answer: Answer) -> None:
         """Remember an answer; with ``worker``, until that worker is gone."""
         record = self._clients.pop(client, None)
@@ -56,6 +65,10 @@ class Answers:
             self._of_worker.setdefault(worker, set()).add(client)
         answers = record.answers
         answers[number] = answer
+        if answer.lease is not None and worker is not None:
+            latest = record.granted
+            if latest is None or latest[0] != worker or latest[1] < number:
+                record.granted = worker, number
         if len(answers) > KEPT:
             del answers[next(iter(answers))]
 

@@ -101,7 +101,10 @@ class Turns(Direct):
             return
         self._waiting.append(then)
         if len(self._waiting) == 1:
-            asyncio.get_running_loop().call_soon(self.end_turn)
+            self._soon(self.end_turn)
+
+    def _soon(self, action: Callable[[], None]) -> None:
+        asyncio.get_running_loop().call_soon(action)
 
     def end_turn(self) -> None:
         """Commit, and let all that waits go on."""

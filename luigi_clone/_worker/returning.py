@@ -80,6 +80,7 @@ class Returning(RunningTasks):
         history = len(self._add_task_history)
         self._batch_families_sent.clear()
         self._scheduler.add_worker(worker=self._id, info=self._worker_info)
+        self._is_said_to_be_new()  # once more, and this is what is done about it
         latest = self._latest()
         members = self._hold_batches()
         self._announce_running()
@@ -91,9 +92,8 @@ class Returning(RunningTasks):
                 needed.update(self._announce(task, status, runnable))
         # what was told before is known to the summary
         del self._add_task_history[history:]
-        for task_id in needed & latest.keys():
-            task, status, _ = latest[task_id]
-            if status == DONE and task_id not in self._running_tasks:
+        for task_id, (task, status, _) in latest.items():
+            if task_id in needed and status == DONE and task_id not in self._running_tasks:
                 self._announce_done(task)
 
     def _hold_batches(self) -> set[str]:
