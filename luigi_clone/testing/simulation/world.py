@@ -67,8 +67,13 @@ class World:
         self._error = self._error or error
 
     def left(self, name: str, planned: PlannedWorker) -> None:
-        """Judge a worker that has left by itself: the scheduler must know what it would have stayed for."""
-        if planned.options["keep_alive"]:
+        """Judge a worker that has left by itself: the scheduler must know what it would have stayed for.
+
+        Where messages are lost or late, a copy of an old call may have made a dropped worker known again, and
+        the answer that tells it to register anew goes to nobody; its tasks are then left to other workers.
+        """
+        is_calm = not any(fault.kind == "message" for fault in self.scenario.faults)
+        if planned.options["keep_alive"] and is_calm:
             for number in planned.roots:
                 if number not in self.targets:
                     self.witness.has_left(name, self.ids[number])
