@@ -238,9 +238,10 @@ class GreedyWalk:
         return True
 
     def _go_on_in_crew(self, merged: list[_Place], crew: Crew, candidate: Rank, until: Rank) -> bool:
-        """Let a crew's tasks better than ``until`` reserve; tell whether ``candidate`` is still possible."""
+        """Let a crew's tasks down to ``until`` reserve; tell whether ``candidate`` is still possible."""
         wanted, possible = candidate[3].needs.amounts, True
-        while possible and merged and merged[0][0] < until:
+        # up to and including: a stale entry may be equal to one elsewhere, which would wait for this one
+        while possible and merged and not until < merged[0][0]:
             rank, number, heap, i, bucket = merged[0]
             if rank[3].rank is rank:
                 if not self._reserve(rank, bucket):

@@ -50,12 +50,14 @@ class Cluster:
         worker = self.random.choice(self.workers)
         mine, assistant = self.running[worker], worker in self.assistants
         record = self.machine.workers[worker]
-        record.last_get_work = self.now
+        asked, record.last_get_work = record.last_get_work, self.now
         expected = machines.lookers_choice(self.machine, worker, assistant, self.now)
+        record.last_get_work = asked
         task_id = self.machine.get_work(self.now, "h", assistant, mine, worker)["task_id"]
         assert [task_id] == (expected or [None])
         if task_id:
             mine.append(task_id)
+        return task_id
 
     def finish(self):
         worker = self.random.choice(self.workers)
@@ -84,7 +86,8 @@ def test_choice_is_that_of_a_look_at_every_task(seed):
         cluster.now += cluster.random.choice([0.01, 0.01, 10])
         action = cluster.random.random()
         if action < 0.6:
-            cluster.ask()
+            for _ in range(cluster.random.choice([1, 1, 1, 6])):
+                cluster.ask()
         elif action < 0.85:
             cluster.finish()
         elif action < 0.95:
