@@ -10,8 +10,6 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from luigi_clone._task_processes.ending import send_to_group
-
 if TYPE_CHECKING:
     from types import FrameType
 
@@ -57,8 +55,7 @@ def interrupt(processes: Iterable[TaskProcess]) -> None:
     """Send the processes what ctrl-C sends, and give them a moment to clean up."""
     alive = [process for process in processes if process.is_alive()]
     for process in alive:
-        assert process.pid is not None
-        send_to_group(process.pid, signal.SIGINT)
+        process.interrupt()
     _wait(lambda: not any(process.is_alive() for process in alive), _AFTER_INTERRUPT)
 
 

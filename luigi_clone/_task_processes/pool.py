@@ -17,17 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 from luigi_clone._task_processes.completion import CompletionCache
 from luigi_clone._task_processes.interpreter import is_aliased
-from luigi_clone._task_processes.pickling import unpicklable_attribute
+from luigi_clone._task_processes.pickling import cannot_travel
 from luigi_clone._task_processes.pooled import Limits, serve
 from luigi_clone._task_processes.process import ContextManagedTaskProcess, become_process
 from luigi_clone._task_processes.results import Channel, ResultQueue
-from luigi_clone._task_processes.surroundings import Handlers, count_handlers, log_here, take_up
+from luigi_clone._task_processes.surroundings import Handlers, call_handler, count_handlers, log_here, take_up
 from luigi_clone.task_status import FAILED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from luigi_clone.task import Task
 
 logger = logging.getLogger("luigi-interface")
 
@@ -46,8 +44,7 @@ _PRELOADED = [
     "luigi_clone.scheduler",
 ]
 
-# What travels with a task; the rest belongs to the worker's process.
-_TRAVELLING = (
+TRAVELLING = (
     "context",
     "task",
     "worker_id",
@@ -57,6 +54,7 @@ _TRAVELLING = (
     "check_unfulfilled_deps",
     "check_complete_on_run",
 )
+"""What travels with a task; the rest belongs to the worker's process."""
 
 
 class PoolError(Exception):
@@ -82,7 +80,7 @@ class _Nobody:
         pass
 
 
-_NOBODY = _Nobody()
+NOBODY = _Nobody()
 
 
 class Seat:
@@ -106,7 +104,7 @@ class Seat:
             self.fd = os.dup(ours.fileno())
         self.pid: int = self.process.pid
         os.set_blocking(self.fd, False)
-        self.channel = Channel(self.fd, _NOBODY, self)
+        self.channel = Channel(self.fd, NOBODY, self)
         pool.results.listen(self.channel)
         self.is_open = True
         self.send("surroundings", take_up())
@@ -149,7 +147,7 @@ class Seat:
         try:
             self.send("attempt", order)
         except BaseException:
-            self.current, self.channel.process = None, _NOBODY
+            self.current, self.channel.process = None, NOBODY
             raise
 
     # -- from the process ------------------------------------------------
@@ -163,27 +161,17 @@ class Seat:
         elif kind == "log":
             log_here(what)
         elif kind == "event":
-            self._call_handler(what)
+            current = self.current
+            call_handler(self._pool.handlers, what, None if current is None else current.task)
         elif kind == "ready":
             self.is_ready = True
             if self.current is not None:
                 self.current.grant_time(0)
 
-    def _call_handler(self, call: bytes) -> None:
-        try:
-            number, event, args, kwargs = pickle.loads(call)  # noqa: S301 - written by our own child
-        except Exception:  # unpickling runs user code
-            logger.exception("An event of a task in the pool cannot be read")
-            return
-        current = self.current
-        if current is not None:
-            args = tuple(current.task if arg == current.task else arg for arg in args)
-        self._pool.handlers.call(number, event, args, kwargs)
-
     def finish(self, leaving: bool) -> None:
         """Note the end of an attempt."""
         process, self.current = self.current, None
-        self.channel.process = _NOBODY
+        self.channel.process = NOBODY
         if process is None:
             return
         process.is_over = True
@@ -401,13 +389,13 @@ class PooledTaskProcess(ContextManagedTaskProcess):
         outbox = None
         if getattr(reporter, "scheduler_messages", None) is not None:
             outbox = reporter.scheduler_messages = _Outbox()
-        attributes = {name: getattr(self, name) for name in _TRAVELLING}
+        attributes = {name: getattr(self, name) for name in TRAVELLING}
         attributes["status_reporter"] = reporter
         kind = ContextManagedTaskProcess
         try:
             whole = pickle.dumps((kind, attributes, outbox is not None), pickle.HIGHEST_PROTOCOL)
         except Exception as error:  # pickling runs user code
-            raise PoolError(_cannot_travel(self.task)) from error
+            raise PoolError(cannot_travel(self.task, "a process of the pool")) from error
         seat = self._pool.occupy(self, lambda seat: (self.task.task_id, whole, self._news(seat)))
         self._take_handle(seat)
         if not seat.is_ready:
@@ -446,19 +434,6 @@ class PooledTaskProcess(ContextManagedTaskProcess):
         )
         logger.error("%s: %s", self.task, text)
         self._pool.results.put((self.task.task_id, FAILED, text, [], []))
-
-
-def _cannot_travel(task: Task) -> str:
-    try:
-        pickle.dumps(task)
-    except Exception:  # pickling runs user code
-        why = unpicklable_attribute(task)
-    else:
-        why = "what surrounds it"
-    return (
-        f"{task} cannot be sent to a process of the pool because of {why}. Keep such objects out of the task"
-        " until run(), or let its worker fork: [worker] executor = process."
-    )
 
 
 def open_pool(options: Any, results: Any) -> Pool:

@@ -7,6 +7,7 @@ import functools
 import json
 import logging
 import os
+import signal
 import sys
 import time
 import traceback
@@ -19,7 +20,7 @@ from luigi_clone._task_processes.completion import (
     check_complete_cached,
     is_external,
 )
-from luigi_clone._task_processes.ending import Ending
+from luigi_clone._task_processes.ending import Ending, send_to_group
 from luigi_clone._task_processes.forking import begin_child, end_with, has_terminal, load_end_with
 from luigi_clone._task_processes.interpreter import is_aliased, prepare_interpreter
 from luigi_clone._task_processes.results import ChildResults, ResultQueue
@@ -158,6 +159,9 @@ class TaskProcess(_Process):
 
     termination_grace = 5.0
     """Seconds between SIGTERM and SIGKILL."""
+
+    end_note: str = ""
+    """What is known of the end beside the exit code, to be put behind that."""
 
     forked_by: int | None = None
     """Process id of the worker, once the child is forked."""
@@ -450,6 +454,11 @@ class TaskProcess(_Process):
     def terminate(self) -> None:
         """Begin to end the child, without waiting: SIGTERM now, SIGKILL after ``termination_grace``."""
         self._recursive_terminate()
+
+    def interrupt(self) -> None:
+        """Send the child what ctrl-C sends."""
+        assert self.pid is not None
+        send_to_group(self.pid, signal.SIGINT)
 
     def _recursive_terminate(self) -> None:
         """Begin to end the child and everything it started."""

@@ -51,8 +51,24 @@ def _open_pool(options: Any, results: Any) -> Factory:
 
 _pooled.for_worker = _open_pool  # type: ignore[attr-defined]
 
+
+def _on_dask(*_: Any, **__: Any) -> ContextManagedTaskProcess:
+    """Run every task on a Dask cluster."""
+    raise TypeError("a connection to a cluster belongs to a worker: see for_worker")
+
+
+def _open_dask(options: Any, results: Any) -> Factory:
+    import importlib
+
+    factory: Factory = importlib.import_module("luigi_clone.contrib.dask").open_engine(options, results)
+    return factory
+
+
+_on_dask.for_worker = _open_dask  # type: ignore[attr-defined]
+
 _BUILT_IN: dict[str, Factory] = {
     "auto": ContextManagedTaskProcess,
+    "dask": _on_dask,
     "in-process": InProcess,
     "pool": _pooled,
     "process": _forked,

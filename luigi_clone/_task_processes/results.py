@@ -117,8 +117,8 @@ class Seat(Protocol):
     def lose(self) -> None:
         """Note that the process sends nothing more."""
 
-    def take_call(self, call: Any) -> None:
-        """Do what the process asks for beside its result."""
+    def take_call(self, call: Any) -> bool | None:
+        """Do what the process asks for beside its result; true when an attempt has ended without one."""
 
 
 class Channel:
@@ -359,6 +359,7 @@ class ResultQueue:
 
     def _receive(self, channel: Channel) -> bool:
         """Take the messages that are complete; true when the child ended without a result."""
+        ended = False
         while True:
             try:
                 message = channel.read()
@@ -369,12 +370,15 @@ class ResultQueue:
                 _await_end(channel.process)
                 return True
             if message is None:
-                return False
+                return ended
             import pickle
 
             result, rest, *leaving = pickle.loads(message)  # noqa: S301 - written by our own child
             if result is None:
-                (channel.seat or channel.process).take_call(rest)
+                if channel.seat is None:
+                    channel.process.take_call(rest)
+                else:
+                    ended = bool(channel.seat.take_call(rest)) or ended
                 continue
             try:
                 self._items.append(pickle.loads(result))  # noqa: S301
@@ -387,7 +391,7 @@ class ResultQueue:
                 return False
             channel.seat.finish(*leaving)
             if channel.fd not in self._channels:
-                return False
+                return ended
 
     def forget(self, channel: Channel) -> None:
         """Close a channel."""

@@ -120,6 +120,18 @@ class Handlers:
             logger.exception("Error in event callback for %r", event)
 
 
+def call_handler(handlers: Handlers, call: bytes, task: Task | None) -> None:
+    """In the worker: call a handler for an event of ``task``, as the other process asks for."""
+    try:
+        number, event, args, kwargs = pickle.loads(call)  # noqa: S301 - written by our own child
+    except Exception:  # unpickling runs user code
+        logger.exception("An event of a task in another process cannot be read")
+        return
+    if task is not None:
+        args = tuple(task if arg == task else arg for arg in args)
+    handlers.call(number, event, args, kwargs)
+
+
 # -- in the other process ------------------------------------------------
 
 

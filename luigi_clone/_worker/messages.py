@@ -131,6 +131,12 @@ class TaskStatusReporter:
     def __getstate__(self) -> dict[str, Any]:
         return _without_scheduler(self.__dict__)
 
+    def without_scheduler(self) -> TaskStatusReporter:
+        """Return one that tells nothing before :meth:`carry_through` has shown it a way."""
+        other = TaskStatusReporter(_OutOfReach(), self._task_id, self._worker_id, self.scheduler_messages)
+        other.log = self.log
+        return other
+
     def carry_through(self, send: Callable[[bytes], None]) -> None:
         """In a child: let calls to a scheduler in the worker's memory go through ``send``."""
         if not _is_in_memory(self._scheduler):
@@ -145,7 +151,7 @@ class TaskStatusReporter:
 
         try:
             name, kwargs = pickle.loads(call)  # noqa: S301 - written by our own child
-            getattr(self._scheduler, name)(**kwargs)
+            self._tell(name, **kwargs)
         except Exception:  # what a task says of itself must not end the worker
             logger.warning("Could not tell the scheduler what task %s said", self._task_id, exc_info=True)
 

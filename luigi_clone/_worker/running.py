@@ -142,6 +142,7 @@ class RunningTasks(SchedulingPhase):
                 self._judge_timeout(task_id, process)
             elif self._died(task_id, process):
                 message = f"Task {task_id} died unexpectedly with exit code {process.exitcode}"
+                message += getattr(process, "end_note", "")
                 process.task.trigger_event(Event.PROCESS_FAILURE, process.task, message)
                 logger.info(message)
                 self._judge(task_id, message)
