@@ -81,8 +81,8 @@ class worker(Config):  # noqa: N801 - named after its section
     executor = Parameter(
         default="auto",
         description="how task processes are made: auto (a child where needed), in-process, process (always a"
-        " child), pool (processes that stay for further tasks), an entry point of the group"
-        " luigi_clone.executors, or a dotted name",
+        " child), pool (processes that stay for further tasks), dask (a Dask cluster), an entry point of"
+        " the group luigi_clone.executors, or a dotted name",
     )
     log_dir = Parameter(
         default="",

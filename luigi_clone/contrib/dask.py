@@ -93,7 +93,9 @@ class dask(Config):  # noqa: N801 - named after its section
                     processes=False,
                     n_workers=1,
                     threads_per_worker=self.local_threads or os.cpu_count() or 1,
-                    dashboard_address=None,
+                    # They listen in any case: by default to everybody, on a port that may be taken.
+                    dashboard_address="127.0.0.1:0",
+                    worker_dashboard_address="127.0.0.1:0",
                     asynchronous=True,
                 ) as cluster,
                 Client(cluster, **options) as client,

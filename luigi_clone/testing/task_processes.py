@@ -364,8 +364,9 @@ class TaskProcessContract:
             def talk(worker: Any) -> None:
                 scheduler = worker._scheduler
                 status = scheduler.get_task_status_message(task.task_id)["statusMessage"]
-                if status == "waiting" and "sent" not in seen:
-                    seen["progress"] = scheduler.get_task_progress_percentage(task.task_id)
+                progress = scheduler.get_task_progress_percentage(task.task_id)
+                if status == "waiting" and progress.get("progressPercentage") and "sent" not in seen:
+                    seen["progress"] = progress
                     seen["sent"] = scheduler.send_scheduler_message(worker._id, task.task_id, "hello")
 
             succeeded, _, scheduler = self.outcome([task], talk)

@@ -179,6 +179,8 @@ class TestOnCluster(TaskProcessContract):
         pass
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_many_tasks_while_a_dask_worker_is_killed(on_cluster, tmp_path):
     """Only what ran there fails; nothing is run twice; nothing stays at the Dask scheduler."""
     tasks = [pipeline.Noted(folder=str(tmp_path), name=str(n)) for n in range(TASKS)]
@@ -186,7 +188,7 @@ def test_many_tasks_while_a_dask_worker_is_killed(on_cluster, tmp_path):
     killed = threading.Event()
 
     def kill():
-        wait_until(lambda: Path(tmp_path, f"{TASKS // 4}.done").exists(), 100)
+        wait_until(lambda: Path(tmp_path, f"{TASKS // 4}.done").exists(), 400)
         os.kill(victim, signal.SIGKILL)
         killed.set()
 
@@ -217,7 +219,6 @@ def test_many_tasks_while_a_dask_worker_is_killed(on_cluster, tmp_path):
 def test_attempt_whose_dask_worker_is_killed_is_not_made_again(on_cluster, tmp_path):
     """Dask would give it to the other worker, or to the one that its nanny starts anew."""
     task = pipeline.Waits(folder=str(tmp_path), name="w")
-    by_dask_worker = on_cluster.ask(lambda client: client.run(children_of_this_process))
 
     def kill():
         helper = tmp_path / "w.helper"
@@ -226,7 +227,6 @@ def test_attempt_whose_dask_worker_is_killed_is_not_made_again(on_cluster, tmp_p
         parents = on_cluster.ask(lambda client: client.run(children_of_this_process)).values()
         os.kill(next(parent for parent, children in parents if pid in children), signal.SIGKILL)
 
-    assert by_dask_worker
     killer = threading.Thread(target=kill)
     killer.start()
     started = time.monotonic()
@@ -281,9 +281,7 @@ def test_time_of_a_task_begins_when_it_runs(on_cluster, tmp_path):
 
 
 def test_attempt_that_waits_for_a_thread_is_ended_before_it_begins(on_cluster, tmp_path):
-    blockers = [pipeline.Waits(folder=str(tmp_path), name=f"b{n}", priority=1) for n in range(0)]
     tasks = [pipeline.Waits(folder=str(tmp_path), name=str(n)) for n in range(5)]
-    assert not blockers
     ended = []
 
     class Ends(Worker):

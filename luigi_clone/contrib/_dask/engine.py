@@ -378,7 +378,10 @@ class Engine:
         elif attempt is not None:
             attempt.lose(f"The Dask worker {attempt.where} was lost.")
         surroundings = None if said["is_equipped"] else self._surroundings
-        task = asyncio.ensure_future(self._grant(attempt, address, said["ticket"], is_granted, surroundings))
+        self._begin(self._grant(attempt, address, said["ticket"], is_granted, surroundings))
+
+    def _begin(self, what: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(what)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -423,8 +426,8 @@ class Engine:
         if attempt is None:
             return
         if signum == signal.SIGKILL:
-            # It has been told before; whoever does not end it now cannot be reached.
-            await self._to_attempt(key, station.signal_attempt, signum)
+            # It has been told before; whoever does not end it now can hardly be reached.
+            self._begin(self._tell(attempt, key, station.signal_attempt, signum))
             attempt.lose("It was to be ended, and its Dask worker did not say that it was.")
         elif attempt.where is None and signum == signal.SIGTERM:
             # Nobody has begun with it, and nobody is allowed to from now on.
