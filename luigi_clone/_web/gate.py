@@ -54,7 +54,7 @@ class Gate(HTTPServerConnectionDelegate):
 class _CallRequest:
     """What there is to know of a request for a call."""
 
-    __slots__ = ("began", "body", "headers", "method", "path", "query", "remote_ip")
+    __slots__ = ("began", "body", "headers", "is_plain", "method", "path", "query", "remote_ip")
 
     def __init__(
         self, start_line: RequestStartLine, headers: HTTPHeaders, connection: HTTPConnection
@@ -63,6 +63,8 @@ class _CallRequest:
         self.method = start_line.method
         self.path, _, self.query = start_line.path.partition("?")
         self.headers = headers
+        kept = headers.get("Connection", "keep-alive").lower() == "keep-alive"
+        self.is_plain = kept and start_line.version == "HTTP/1.1"
         self.body = b""
         self.remote_ip: str = getattr(getattr(connection, "context", None), "remote_ip", "")
 
@@ -86,6 +88,17 @@ class _Lines(HTTPHeaders):
             if name == known:
                 return value
         return super().__getitem__(name)
+
+
+def _head(status: int, lines: list[tuple[str, str]]) -> bytes | None:
+    """Return the head of an answer on a connection that stays open; ``None`` if a line is not one.
+
+    Tornado's ``write`` takes it in place of ``write_headers``, which takes longer than most calls.
+    """
+    text = "".join([f"{name}: {value}\r\n" for name, value in lines])
+    if text.count("\n") != len(lines) or text.count("\r") != len(lines):
+        return None
+    return f"HTTP/1.1 {status} {reason_of(status)}\r\n{text}\r\n".encode("latin-1")
 
 
 class _Passage(HTTPMessageDelegate):
@@ -153,9 +166,16 @@ class _Passage(HTTPMessageDelegate):
         ]
         if answer.status != 304:
             lines.append(("Content-Length", str(answer.length)))
+        is_small = answer.length <= _PIECE
+        head = _head(answer.status, lines) if is_small and self._request.is_plain else None
+        if head is not None:
+            self._connection.write(b"".join([head, *answer.pieces]))
+            self._connection.finish()
+            self._note(answer.status)
+            return
         headers = _Lines(lines)
         start_line = ResponseStartLine("", answer.status, reason_of(answer.status))
-        if answer.length <= _PIECE:
+        if is_small:
             self._connection.write_headers(start_line, headers, b"".join(answer.pieces) or None)
             self._connection.finish()
             self._note(answer.status)
