@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from luigi_clone._scheduling import arguments
-from luigi_clone._scheduling.model import WORKER_STATE_ACTIVE, Settings, TaskRecord, WorkerRecord
+from luigi_clone._scheduling.model import WORKER_STATE_ACTIVE, Rank, Settings, TaskRecord, WorkerRecord
 from luigi_clone._scheduling.registration import Registration
 from luigi_clone._scheduling.walk import GreedyWalk, is_contended
 from luigi_clone.task_status import PENDING, RUNNING
@@ -44,7 +44,7 @@ class Assignment(Registration):
         asker = self.workers.get(worker)
         if asker is None:
             asker = self.new_worker(worker, now)
-        asker.last_active = asker.last_get_work = now
+        self._hear(asker, now)
         asker.reference = {"host": host}
         if asker.disabled:
             return {
@@ -74,6 +74,13 @@ class Assignment(Registration):
             if asker.pending and not asker.runs:
                 self.look_for_cycles(now)
         return reply
+
+    def _hear(self, asker: WorkerRecord, now: float) -> None:
+        """Note that a worker asks for work; from now on its slots count."""
+        asked = asker.last_get_work
+        if asked is None or asked <= now - self.settings.worker_disconnect_delay:
+            self.index.prefix = None
+        asker.last_active = asker.last_get_work = now
 
     # ---- what is answered
 
@@ -105,7 +112,10 @@ class Assignment(Registration):
     ) -> None:
         if self.wants_metrics:
             self._measure_wait(task, now)
+        prefix, rank = self.index.prefix, task.rank
+        kept = prefix if prefix is not None and rank is not None and prefix.outlasts(rank, asker) else None
         self.grant(task, asker.id, self._next_lease(now), now)
+        self.index.prefix = kept
         if self.wants_metrics:
             self.effects.append(("metric", "started", task))
         if self.wants_history:
@@ -171,7 +181,7 @@ class Assignment(Registration):
         asker = self.workers.get(worker)
         if asker is None:
             return None
-        asker.last_active = asker.last_get_work = now
+        self._hear(asker, now)
         for task in asker.runs.values():
             if task.lease == lease:
                 reply = self._counts(asker)
@@ -211,12 +221,34 @@ class Assignment(Registration):
         rank = pool.top()
         if rank is None:
             return []
-        if rank[3].needs.gates and is_contended(rank):
-            rank = GreedyWalk(self, asker, assistant, now).run(pool)
+        if rank[3].needs.gates:
+            rank = self._best_with_needs(rank, asker, assistant, now)
             if rank is None:
                 return []
         task = rank[3]
         return [task, *self._companions(asker, task)] if task.batchable else [task]
+
+    def _best_with_needs(self, top: Rank, asker: WorkerRecord, assistant: bool, now: float) -> Rank | None:
+        """Choose what to give where the best task that could start needs resources."""
+        pool = self.index.pool_of_assistants() if assistant else asker.pool
+        if assistant:  # its walk is another: any task may take its slots
+            return GreedyWalk(self, asker, True, now).run(pool, 0) if is_contended(top) else top
+        prefix = self.index.prefix
+        if prefix is not None and not prefix.holds(now, self.settings.worker_disconnect_delay):
+            prefix = None
+        if prefix is not None:
+            if asker in prefix.content:
+                return None
+            best = prefix.best_for(asker)
+            if best is not None:
+                return best
+        if not is_contended(top):
+            return top
+        walk = GreedyWalk(self, asker, False, now)
+        # twice as far as the last one: so all walks between two changes cost no more than the longest
+        best = walk.run(pool, 0 if prefix is None else 2 * len(prefix.takers))
+        self.index.prefix = walk.found
+        return best
 
     def _companions(self, asker: WorkerRecord, task: TaskRecord) -> list[TaskRecord]:
         batcher = self.batcher(asker.id, task.family)

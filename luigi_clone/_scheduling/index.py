@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from luigi_clone._scheduling.model import TaskRecord, WorkerRecord
+from luigi_clone._scheduling.prefix import Prefix
 from luigi_clone._scheduling.ready import Crew, Everyone, Gate, Needs, Pool, Resource
 
 _CrewKey = tuple[tuple[str, ...], bool, frozenset[str]]
@@ -26,6 +27,7 @@ class ReadyIndex:
         self.crews: dict[_CrewKey, Crew] = {((), False, frozenset()): self.nobody}
         self.assistants: Pool | None = None  # crews whose tasks an assistant may run; made when one asks
         self.everyone: Everyone | None = None  # all crews; made when a reservation has to be worked out
+        self.prefix: Prefix | None = None  # what the latest walk found, until something changes
 
     # ---- resources
 
@@ -39,6 +41,7 @@ class ReadyIndex:
 
     def set_limit(self, name: str, amount: float) -> None:
         """Change how much there is of a resource."""
+        self.prefix = None
         self.limits[name] = amount
         resource = self.resources.get(name)
         if resource is not None:
@@ -171,11 +174,13 @@ class ReadyIndex:
 
     def hold(self, task: TaskRecord, amounts: Mapping[str, float], runner: str | None) -> None:
         """Let ``task`` hold ``amounts`` while ``runner`` runs it."""
+        self.prefix = None
         for name, amount in amounts.items():
             self.resource(name).take(task, amount, runner)
 
     def let_go(self, task: TaskRecord, amounts: Mapping[str, float]) -> None:
         """Take back what ``task`` holds."""
+        self.prefix = None
         for name in amounts:
             resource = self.resources.get(name)
             if resource is not None:

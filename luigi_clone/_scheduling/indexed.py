@@ -138,6 +138,7 @@ class Indexed:
             member.pending_last += change
 
     def _make_ready(self, task: TaskRecord) -> None:
+        self.index.prefix = None
         rank = task.rank = (-task.priority, task.time, task.seq, task)
         crew = task.crew
         if task.needs.gates:
@@ -154,6 +155,7 @@ class Indexed:
                 grouping.add(task)
 
     def _unready(self, task: TaskRecord) -> None:
+        self.index.prefix = None
         task.rank = None
         if task.needs.gates:
             task.crew.drop(task)
@@ -167,6 +169,7 @@ class Indexed:
                 grouping.drop(task)
 
     def _enter_running(self, task: TaskRecord) -> None:
+        self.index.prefix = None
         amounts = task.needs.amounts if task.held is None else task.held
         if amounts:
             self.index.hold(task, amounts, task.worker_running)
@@ -185,6 +188,7 @@ class Indexed:
                 self._release_unclaimed(batch)
 
     def _leave_running(self, task: TaskRecord) -> None:
+        self.index.prefix = None
         amounts = task.needs.amounts if task.held is None else task.held
         if amounts:
             self.index.let_go(task, amounts)

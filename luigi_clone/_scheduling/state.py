@@ -533,6 +533,7 @@ class State(Indexed):
         if self.facts is not None:
             self.facts.append(("worker_info", worker.id, dict(info)))
         worker.info = info
+        self.index.prefix = None  # it may have more or fewer slots
         for task in list(worker.runs.values()):
             self._tell_running(task)
             if not self.has_live_runner(task):
@@ -543,6 +544,7 @@ class State(Indexed):
         if self.facts is not None:
             self.facts.append(("worker_disabled", worker.id))
         worker.disabled = True
+        self.index.prefix = None
         self._withdraw(worker, stakeholder=False)
 
     def drop_worker(self, worker: WorkerRecord) -> None:
@@ -550,6 +552,7 @@ class State(Indexed):
         if self.facts is not None:
             self.facts.append(("worker_dropped", worker.id))
         del self.workers[worker.id]
+        self.index.prefix = None
         for task in worker.runs.values():
             self.suspects[task.id] = task
         for batch in worker.batches.values():

@@ -18,6 +18,7 @@ from heapq import heapify, heappop, heappush, heapreplace
 from typing import TYPE_CHECKING, Any
 
 from luigi_clone._scheduling.model import Rank, WorkerRecord
+from luigi_clone._scheduling.prefix import Prefix
 from luigi_clone._scheduling.ready import Bucket, Crew, Gate, Needs, Pool, Resource, first
 
 if TYPE_CHECKING:
@@ -113,11 +114,12 @@ class _Frontier:
 class _Slots:
     """The slots of a worker that are not taken yet, as the walk comes down."""
 
-    __slots__ = ("_plain", "_runs", "free")
+    __slots__ = ("_plain", "_runs", "free", "worker")
 
-    def __init__(self, free: float, runs: list[Rank], plain: list[list[Rank]]) -> None:
+    def __init__(self, worker: WorkerRecord, free: float, plain: list[list[Rank]]) -> None:
+        self.worker = worker
         self.free = free
-        self._runs = runs
+        self._runs = worker.ranked
         # tasks without needs that only this worker can run: each takes a slot and nothing else, so it is
         # enough to count them
         self._plain = [(heap[0], number, heap, 0) for number, heap in enumerate(plain)]
@@ -150,21 +152,48 @@ class GreedyWalk:
         # gates and needs that are closed: for what is below the others looked at, and below the candidate
         self._blocked: set[Any] = set()
         self._blocked_below: set[Any] = set()
-        self._idle: set[Crew] = set()  # crews whose workers have no free slot left
+        self.found = Prefix(now, machine.settings.worker_disconnect_delay)
+        self._idle = self.found.idle  # crews whose workers have no free slot left
         self._later: list[Bucket] = []  # buckets of others that are worse than the candidate
         self._candidates = _Frontier()
+        self._candidate: _Entry  # the latest
         self._others = _Frontier()
 
-    def run(self, pool: Pool) -> Rank | None:
-        """Return the task to give, looking for candidates in the crews of ``pool``."""
+    def run(self, pool: Pool, reach: int) -> Rank | None:
+        """Return the task to give, looking for candidates in the crews of ``pool``.
+
+        The walk goes on from there until ``reach`` tasks have reserved something, or the asking worker could
+        not take more: it will ask again.
+        """
         everyone = self._machine.index.pool_of_everyone()
         everyone.top()
         self._candidates.push(_CREWS, pool.heap, 0, pool)
         self._others.push(_CREWS, everyone.heap, 0, everyone)
+        best = rank = self._next_survivor()
+        if best is None:
+            self.found.content.add(self._asker)
+        while rank is not None and len(self.found.takers) < reach and self._take(rank):
+            rank = self._next_survivor()
+        return best
+
+    def _next_survivor(self) -> Rank | None:
+        """Return the best task left that can be given to the asker."""
         while True:
             rank = self._next_candidate()
             if rank is None or not rank[3].needs.gates or self._survives(rank):
                 return rank
+
+    def _take(self, rank: Rank) -> bool:
+        """Let the latest candidate reserve, as if it were given to the asker; tell whether it could."""
+        bucket: Bucket = self._candidate[5]
+        if bucket.crew.members != (self._asker,):
+            return False
+        if not bucket.needs.gates:
+            self._survives(rank)  # the others before it have not been looked at yet
+        if not self._reserve(rank, bucket):
+            return False
+        self._candidates.below(self._candidate)
+        return True
 
     def _next_candidate(self) -> Rank | None:
         """Return the best task left that the asker may run and that nothing blocks so far."""
@@ -180,6 +209,7 @@ class GreedyWalk:
                     # what it lacks it may still reserve, with all of its bucket from here on
                     self._others.push(kind, heap, i, owner)
                 elif not self._is_blocked(owner.needs, rank, blocked):
+                    self._candidate = entry
                     return rank
                 continue
             frontier.below(entry)
@@ -285,12 +315,13 @@ class GreedyWalk:
         elif not slots.has_one(rank):
             slots = None
         if slots is None:
-            self._idle.add(bucket.crew)
+            self._idle.setdefault(bucket.crew, rank)
             return False
         slots.free -= 1
         for gate in gates:
             resource = gate.resource
             reserved[resource] = reserved.get(resource, 0) + gate.amount
+        self.found.note(rank, bucket.crew, slots.worker)
         return True
 
     def _is_short(self, candidate: Rank) -> bool:
@@ -315,7 +346,7 @@ class GreedyWalk:
     def _come_to_crew(self, crew: Crew, rank: Rank, candidate: Rank) -> None:
         """Come to what a crew may reserve, unless its workers are busy with better tasks already."""
         if self._free_worker(crew, rank) is None:
-            self._idle.add(crew)
+            self._idle.setdefault(crew, rank)
             return
         own = self._asker.id in crew.workers or (self._assistant and crew.runnable)
         # the plain tasks of a single worker: see _Slots
@@ -375,12 +406,15 @@ class GreedyWalk:
             for crew in worker.pool.live:
                 if len(crew.members) == 1 and first(crew.plain.heap):
                     plain.append(crew.plain.heap)  # noqa: PERF401 - first() drops stale entries
-        slots = self._slots[worker] = _Slots(free, worker.ranked, plain)
+        slots = self._slots[worker] = _Slots(worker, free, plain)
         return slots
 
     def _asked_lately(self, worker: WorkerRecord) -> bool:
         asked = worker.last_get_work
-        return asked is not None and asked > self._since
+        if asked is None or asked <= self._since:
+            return False
+        self.found.oldest = min(self.found.oldest, asked)
+        return True
 
     # ---- resources
 

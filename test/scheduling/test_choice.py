@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from luigi_clone._scheduling import assignment
 from luigi_clone._scheduling.explain import explain
 from luigi_clone._scheduling.invariants import validate
 
@@ -86,6 +87,7 @@ def test_choice_is_that_of_a_look_at_every_task(seed):
         cluster.now += cluster.random.choice([0.01, 0.01, 10])
         action = cluster.random.random()
         if action < 0.6:
+            # several in a row use what the first one's walk has found
             for _ in range(cluster.random.choice([1, 1, 1, 6])):
                 cluster.ask()
         elif action < 0.85:
@@ -99,3 +101,36 @@ def test_choice_is_that_of_a_look_at_every_task(seed):
     for task_id in cluster.machine.tasks:
         assert explain(cluster.machine, task_id).text
     validate(cluster.machine)
+
+
+@pytest.fixture
+def walks(monkeypatch):
+    """Return a list that gets an entry for each walk."""
+    made = []
+    walk = assignment.GreedyWalk.run
+    monkeypatch.setattr(
+        assignment.GreedyWalk, "run", lambda self, *rest: made.append(self) or walk(self, *rest)
+    )
+    return made
+
+
+def test_workers_that_fill_their_slots_share_a_few_walks(walks):
+    cluster = Cluster(1)
+    cluster.machine = machines.machine({"a": 60})
+    cluster.workers, cluster.assistants, cluster.running = ["V", "W", "X", "Y"], set(), {}
+    for number, worker in enumerate(cluster.workers):
+        cluster.machine.add_worker(1000.0, worker, {"workers": 20})
+        cluster.machine.get_work(1000.0, worker=worker)
+        cluster.running[worker] = []
+        for position in range(100):
+            cluster.machine.add_task(
+                1000.0,
+                task_id=f"{worker}{position}",
+                worker=worker,
+                resources={"a": 1 + position % 2},
+                priority=(position * 7 + number) % 10,
+            )
+    cluster.now = 1001.0
+    given = [cluster.ask() for _ in range(120)]
+    assert 30 <= len([task_id for task_id in given if task_id]) <= 60
+    assert 0 < len(walks) < 20
