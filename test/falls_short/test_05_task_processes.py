@@ -278,9 +278,13 @@ class Remote(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        call = getattr(self.scheduler, self.path.rpartition("/")[2], None)
+        if call is None:
+            self.send_error(404)
+            return
         arguments = json.loads(urllib.parse.parse_qs(body)["data"][0])
         with self.lock:
-            answer = getattr(self.scheduler, self.path.rpartition("/")[2])(**arguments)
+            answer = call(**arguments)
         data = json.dumps({"response": answer}).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(data)))
@@ -324,6 +328,7 @@ def test_05_06_scheduler_is_told_of_the_end_of_the_worker(
             assert process.wait(10) == -signum
         finally:
             process.kill()
+            process.wait()
             kill_all(files)
     statuses = [task["status"] for task in scheduler.task_list().values()]
     assert sorted(statuses) == ["FAILED"] * slots + ["PENDING"] * (2 - slots)
