@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import os
 import random
@@ -25,6 +26,7 @@ from test.chaos.verdict import (
     double_runs,
     excesses,
     losses,
+    outdated,
     wrong_runs,
 )
 from test.chaos.worker import NO_SCHEDULER
@@ -80,7 +82,7 @@ class Siege:
         self._workers: dict[int, tuple[str, Process]] = {}
         self._silences: dict[str, list[Silence]] = {}
         self._scheduler_silences: list[Silence] = []
-        self._deaths: dict[int, float] = {}
+        self._deaths: dict[int, list[float]] = {}
         self.harms: Counter[str] = Counter()
         self.problems: list[Problem] = []
         self._known: set[str] | None = None
@@ -124,7 +126,7 @@ class Siege:
         self._calm()
         self._end_workers()
         self.statuses |= self.place.statuses() or {}
-        self.problems += losses(pieces, attempts_of(self._lines, self._deaths), self.statuses)
+        self.problems += losses(pieces, self._done, self.statuses)
 
     def _turn(self) -> None:
         now = time.monotonic()
@@ -168,13 +170,11 @@ class Siege:
             text = file.read()
         whole = text[: text.rfind("\n") + 1]
         self._read += len(whole)
-        for line in whole.splitlines():
-            self._lines.append(line)
-            what, key, _ = line.split(" ", 2)
-            if what == "done":
-                self._done.add(key)
+        self._lines += whole.splitlines()
         if whole:
             self._progress = time.monotonic()
+            # one that is killed in between has left what it makes, and no line
+            self._done = set(os.listdir(self.folder / "done"))
 
     def _is_finished(self, pieces: dict[str, Piece]) -> bool:
         now = time.monotonic()
@@ -186,7 +186,7 @@ class Siege:
         statuses = None if self._later else self.place.statuses()
         if statuses is None:
             return False
-        return not losses(pieces, attempts_of(self._lines, self._deaths), statuses)
+        return not losses(pieces, self._done, statuses)
 
     def _find_stuck(self, pieces: dict[str, Piece]) -> None:
         statuses = self.place.statuses()
@@ -194,7 +194,7 @@ class Siege:
             self._note("scheduler", "", "it does not answer")
             return
         self.statuses |= statuses
-        self.problems += losses(pieces, attempts_of(self._lines, self._deaths), statuses)
+        self.problems += losses(pieces, self._done, statuses)
 
     # ---- harm
 
@@ -257,11 +257,12 @@ class Siege:
             worker.go_on()
 
     def _kill_below(self, pid: int) -> None:
-        self._deaths[pid] = time.monotonic()
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            del self._deaths[pid]
+            self._note_death(pid, time.monotonic())
+
+    def _note_death(self, pid: int, when: float) -> None:
+        self._deaths.setdefault(pid, []).append(when)
 
     # ---- who was killed begins again
 
@@ -313,12 +314,15 @@ class Siege:
     def _file(self, name: str, worker: Process) -> None:
         self._silences[name] = worker.silences
         if worker.silences and worker.was_killed:
-            self._deaths[worker.pid] = worker.silences[-1].since
+            self._note_death(worker.pid, worker.silences[-1].since)
 
     def _end_workers(self) -> None:
         for name, worker in self._workers.values():
+            below = descendants_of(worker.pid)
             if worker.exit_code is None and worker.end(20) is None:
                 self._note("worker", "", f"worker {name} does not end when it is asked to: see {worker.log}")
+            for pid in (worker.pid, *below):
+                self._note_death(pid, time.monotonic())
             self._file(name, worker)
         self._workers.clear()
 
@@ -358,6 +362,7 @@ class Siege:
             + ", ".join(f"{count:,} {outcome}" for outcome, count in outcomes.most_common()),
             f"{kinds['lost']} lost, {kinds['double run']} double runs, {kinds['stuck']} stuck; "
             f"most in use: {most}",
+            f"{len(outdated(self._done, self.statuses))} done tasks are shown as PENDING",
             "harm done: " + ", ".join(f"{kind} {count}" for kind, count in sorted(self.harms.items())),
         ]
         for problem in self.problems[:20]:

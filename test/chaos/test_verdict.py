@@ -15,6 +15,7 @@ from test.chaos.verdict import (
     double_runs,
     excesses,
     losses,
+    outdated,
     wrong_runs,
 )
 
@@ -76,9 +77,13 @@ def test_tasks_that_are_missing_or_not_finished_are_found():
         "c": Piece("c", fate=NEVER),
     }
     good = {"a": "DONE", "b": "DISABLED", "c": "PENDING"}
-    ran = [attempt(0, 1, key="a")]
+    ran = {"a"}
     assert not losses(pieces, ran, good)
-    assert [one.kind for one in losses(pieces, [], good)] == ["lost"]
+    assert [one.kind for one in losses(pieces, (), good)] == ["lost"]
+    assert [one.kind for one in losses(pieces, (), {**good, "a": "PENDING"})] == ["stuck"]
+    assert [one.kind for one in losses(pieces, ran, {**good, "a": "RUNNING"})] == ["stuck"]
+    assert not losses(pieces, ran, {**good, "a": "PENDING"})
+    assert outdated(ran, {**good, "a": "PENDING"}) == ["a"]
     assert [one.kind for one in losses(pieces, ran, {**good, "b": "FAILED"})] == ["stuck"]
     assert [one.key for one in losses(pieces, ran, {"a": "DONE", "b": "DISABLED"})] == ["c"]
 
@@ -92,7 +97,7 @@ def test_tasks_that_ran_without_what_they_need_are_found():
 
 def test_lines_become_attempts():
     lines = ["begin k x 0.1 77 1.0", "begin k y 0.2 78 2.0", "done k x 0.1 77 3.0", "begin j z 0.2 79 2.5"]
-    assert attempts_of(lines, {78: 4.0}) == [
+    assert attempts_of(lines, {78: [1.0, 4.0, 9.0]}) == [
         Attempt("k", "0.1", 77, 1.0, 3.0, "done"),
         Attempt("k", "0.2", 78, 2.0, 4.0, "killed"),
         Attempt("j", "0.2", 79, 2.5, math.inf, "killed"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from test.chaos.plan import DONE, NEVER, Piece
@@ -36,8 +36,11 @@ class Problem(NamedTuple):
     text: str
 
 
-def attempts_of(lines: Iterable[str], deaths: Mapping[int, float]) -> list[Attempt]:
-    """Read the lines of attempts; one that did not end has ended with its process, going by ``deaths``."""
+def attempts_of(lines: Iterable[str], deaths: Mapping[int, Sequence[float]]) -> list[Attempt]:
+    """Read the lines of attempts; one that did not end has ended with its process, going by ``deaths``.
+
+    A number can be that of several processes, one after the other.
+    """
     begun: dict[str, tuple[str, str, int, float]] = {}
     attempts = []
     for line in lines:
@@ -47,7 +50,8 @@ def attempts_of(lines: Iterable[str], deaths: Mapping[int, float]) -> list[Attem
         else:
             attempts.append(Attempt(*begun.pop(name), float(when), what))
     for key, worker, pid, begin in begun.values():
-        attempts.append(Attempt(key, worker, pid, begin, deaths.get(pid, math.inf), "killed"))
+        end = min((death for death in deaths.get(pid, ()) if death >= begin), default=math.inf)
+        attempts.append(Attempt(key, worker, pid, begin, end, "killed"))
     return sorted(attempts, key=lambda attempt: attempt.begin)
 
 
@@ -143,19 +147,29 @@ def wrong_runs(attempts: Iterable[Attempt], pieces: Mapping[str, Piece]) -> list
     return problems
 
 
-def losses(
-    pieces: Mapping[str, Piece], attempts: Iterable[Attempt], statuses: Mapping[str, str]
-) -> list[Problem]:
-    """Find tasks of a finished round that are missing, or are not what has to become of them."""
-    done = {attempt.key for attempt in attempts if attempt.outcome == "done"}
+def losses(pieces: Mapping[str, Piece], done: Collection[str], statuses: Mapping[str, str]) -> list[Problem]:
+    """Find tasks of a finished round that are missing, or are not what has to become of them.
+
+    ``done`` has the tasks that have reached their aim. One of them may be PENDING: see :func:`outdated`.
+    """
     problems = []
     for key, piece in pieces.items():
         status = statuses.get(key)
         wanted = {DONE: "DONE", NEVER: "PENDING"}.get(piece.fate, "DISABLED")
         if status is None:
             problems.append(Problem("lost", key, "the scheduler does not know it"))
-        elif status != wanted:
-            problems.append(Problem("stuck", key, f"it is {status} and should be {wanted}"))
         elif piece.fate == DONE and key not in done:
-            problems.append(Problem("lost", key, "the scheduler says that it is done; it has never been"))
+            text = "it has never been done" if status == "DONE" else "it is not done"
+            problems.append(Problem("lost" if status == "DONE" else "stuck", key, f"{text}; status {status}"))
+        elif status != wanted and not (key in done and status == "PENDING"):
+            problems.append(Problem("stuck", key, f"it is {status} and should be {wanted}"))
     return problems
+
+
+def outdated(done: Collection[str], statuses: Mapping[str, str]) -> list[str]:
+    """Return the tasks that are done, while the scheduler shows what a worker knew that had been forgotten.
+
+    Such a worker registers its tasks again as it saw them before. Who needs one of them has seen that it is
+    complete, so nothing waits for it: a task that did wait is found among those that are not done.
+    """
+    return [key for key in done if statuses.get(key) == "PENDING"]
