@@ -113,6 +113,7 @@ class RemoteScheduler:
         self._closed_by_server = 0
         self._last_answer: float | None = None
         self._grants = Grants()
+        self._lost_pings: dict[Any, Ticket] = {}
         self._outbox = Outbox()
         self._own = _OfThisProcess()
 
@@ -271,6 +272,8 @@ class RemoteScheduler:
         outbox = self._outbox
         outbox.check_pid()
         for _ in range(attempts):
+            if name == "ping":
+                return self._ping(data)
             call = Call(name, data, self._ticket_of(name, data))
             if outbox.depth and name == "add_task":
                 if outbox.add(call):
@@ -284,6 +287,17 @@ class RemoteScheduler:
             if allow_null or response is not None:
                 return response
         raise RPCError(f"Received null response from remote scheduler {self._shown_url!r}")
+
+    def _ping(self, data: Mapping[str, Any]) -> Any:
+        """Ping; one whose answer was lost is repeated as it was, for that answer may have held messages."""
+        self.flush()
+        worker = data.get("worker")
+        ticket = self._lost_pings.pop(worker, None) or self._ticket_of("ping", data)
+        try:
+            return self._send_alone(Call("ping", data, ticket))
+        except BaseException:
+            self._lost_pings[worker] = ticket
+            raise
 
     def _ticket_of(self, name: str, data: Mapping[str, Any]) -> Ticket:
         return Ticket(self._this_process().next_request_id(), self._grants.lease_of(name, data))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import sys
 import traceback
 from typing import TYPE_CHECKING, Any
 
@@ -245,6 +246,8 @@ class SchedulingPhase(FailureReports):
                 deps = list(deps)
             self._add_task_batcher(task)
         except Exception as exception:  # user code
+            if _comes_from_the_scheduler(exception):
+                raise
             return self._refuse_for_deps(task, exception, traceback.format_exc())
         return PENDING, True, deps
 
@@ -370,3 +373,9 @@ def _chain(tasks: list[Task]) -> str:
         return " -> ".join(map(str, tasks))
     left_out = len(tasks) - 2 * _SHOWN
     return " -> ".join([*map(str, tasks[:_SHOWN]), f"... {left_out} more ...", *map(str, tasks[-_SHOWN:])])
+
+
+def _comes_from_the_scheduler(exception: Exception) -> bool:
+    """Tell whether a scheduler elsewhere could not be reached, without loading the client for that."""
+    rpc = sys.modules.get("luigi_clone.rpc")
+    return rpc is not None and isinstance(exception, rpc.RPCError)

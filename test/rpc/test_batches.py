@@ -185,6 +185,19 @@ def test_a_batch_that_is_repeated_has_the_same_ids(connect, server):
     assert len(set(ids)) == 2
 
 
+def test_a_ping_that_failed_is_repeated_by_the_next_one(connect, server):
+    client = connect()
+    answer = (200, '{"response": {"rpc_messages": []}}')
+    server.answers = [(503, "x"), answer, answer]
+    with client.in_haste():
+        with pytest.raises(luigi.RPCError):
+            client.ping(worker="W")
+        client.ping(worker="W")
+        client.ping(worker="W")
+    ids = [asked.headers["Luigi-Request-Id"] for asked in server.asked]
+    assert ids[0] == ids[1] != ids[2]
+
+
 def test_lease_goes_with_the_reports_about_its_task(connect, server):
     client = connect()
     work = {"response": {"task_id": "a"}, "lease": 7}

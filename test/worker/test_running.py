@@ -19,6 +19,7 @@ import pytest
 
 from luigi_clone._task_processes.results import ResultQueue
 from luigi_clone.event import Event
+from luigi_clone.rpc import RPCError
 from luigi_clone.scheduler import Scheduler
 from luigi_clone.worker import GetWorkResponse, Worker
 
@@ -733,3 +734,19 @@ def test_hooks_are_the_methods_that_are_called(make_worker: Any) -> None:
     worker.add(Above())
     worker.run()
     assert set(names) - set(called) == set()
+
+
+class Mergeable(luigi.Task):
+    n = luigi.IntParameter(batch_method=max)
+
+
+class AwayForBatchers(Scheduler):
+    def add_task_batcher(self, *arguments, **named):
+        raise RPCError("nobody answers")
+
+
+def test_a_scheduler_that_is_away_is_not_taken_for_a_fault_of_the_task():
+    scheduler = AwayForBatchers()
+    with pytest.raises(RPCError):
+        Worker(scheduler=scheduler).add(Mergeable(n=1))
+    assert not scheduler.task_list("UNKNOWN")
