@@ -736,7 +736,7 @@ def test_hooks_are_the_methods_that_are_called(make_worker: Any) -> None:
     assert set(names) - set(called) == set()
 
 
-class Mergeable(luigi.Task):
+class Mergeable(Incomplete):
     n = luigi.IntParameter(batch_method=max)
 
 
