@@ -12,7 +12,7 @@ from test.chaos import pipeline
 from test.chaos.plan import Plan
 
 NO_SCHEDULER = 3
-"""Exit code of a worker that has not found a scheduler."""
+"""Exit code of a worker that has not found a scheduler when it began."""
 
 
 def _ways(number: int) -> dict[str, object]:
@@ -23,14 +23,26 @@ def _ways(number: int) -> dict[str, object]:
 
 
 def main() -> int:
-    """Work on the areas of this worker, and on those of its neighbour, until there is nothing left to do."""
-    url, round_number, number, workers = sys.argv[1], *map(int, sys.argv[2:5])
+    """Find the scheduler and work for it; return the exit code."""
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s.%(msecs)03d %(levelname)s %(message)s", datefmt="%H:%M:%S"
     )
+    scheduler = RemoteScheduler(sys.argv[1])
+    try:
+        # later on a scheduler that is away is waited for
+        scheduler.is_paused()
+    except (RPCError, OSError) as error:
+        print(f"no scheduler: {error}", file=sys.stderr)
+        return NO_SCHEDULER
+    work(scheduler)
+    return 0
+
+
+def work(scheduler: RemoteScheduler) -> None:
+    """Work on the areas of this worker, and on those of its neighbour, until there is nothing left to do."""
+    round_number, number, workers = map(int, sys.argv[2:5])
     seed, tasks = map(int, os.environ[pipeline.PLAN].split())
     plan = Plan(seed, tasks)
-    scheduler = RemoteScheduler(url)
     # where dependencies are missing the task says so itself
     with Worker(
         scheduler=scheduler, keep_alive=True, check_unfulfilled_deps=False, **_ways(number)
@@ -40,13 +52,7 @@ def main() -> int:
                 for key in plan.roots(round_number, area):
                     worker.add(pipeline.task_of(key))
         worker.run()
-    return 0
 
 
 if __name__ == "__main__":
-    try:
-        code = main()
-    except RPCError as error:
-        print(f"no scheduler: {error}", file=sys.stderr)
-        code = NO_SCHEDULER
-    sys.exit(code)
+    sys.exit(main())
