@@ -201,14 +201,18 @@ for number in range(30):
 
 def test_a_server_that_is_stopped_writes_what_it_was_told(tmp_path):
     code = """
-import threading
+import threading, time
 from luigi_clone import server
 from luigi_clone.scheduler import Scheduler
 scheduler = Scheduler()
 scheduler.task_history._writer._gathering = 60
 for number in range(30):
     scheduler.add_task(worker="w", task_id=str(number), family="F")
-threading.Timer(0.1, print, ["ready"], {"flush": True}).start()
+def tell():
+    while not server._RUNNING._ends:
+        time.sleep(0.01)
+    print("ready", flush=True)
+threading.Thread(target=tell, daemon=True).start()
 server.run(0, "127.0.0.1", scheduler=scheduler)
 """
     path, process = start(tmp_path, code)

@@ -24,6 +24,9 @@ def known_then(found, expected):
         task_id: {name: found["tasks"][task_id][name] for name in fields}
         for task_id, fields in expected["tasks"].items()
     }
+    for task_id, fields in expected["tasks"].items():
+        more = found["tasks"][task_id]["more"]
+        found["tasks"][task_id]["more"] = {name: more[name] for name in fields["more"]}
     return found
 
 
