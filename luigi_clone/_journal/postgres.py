@@ -7,18 +7,15 @@ in the first schema of the search path, so one database can hold several journal
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
-from luigi_clone._journal import encoding
-from luigi_clone._journal.base import DamagedJournalError, Fact, Journal, JournalError
+from luigi_clone._journal.base import DamagedJournalError, Fact, JournalError
 from luigi_clone._journal.postgres_connection import Address
 from luigi_clone._journal.postgres_lease import DURATION, Lease
 from luigi_clone._journal.postgres_schema import check_version, make_tables, upgrade
+from luigi_clone._journal.rows import Row, RowJournal, Whole
 
-_ROWS_AT_ONCE = 200
-"""So many superfluous rows are removed in one go: a few milliseconds of work."""
-_PARTS_AT_ONCE = 4
 _RETRY_EVERY = 0.1
 
 # FOR SHARE: a process that takes over waits for what is being written, and this finds out when it did
@@ -54,7 +51,7 @@ _REMOVE_COMMITS = (
 )
 
 
-class PostgresJournal(Journal):
+class PostgresJournal(RowJournal):
     """Facts in the database that ``url`` names.
 
     :meth:`open` waits ``patience`` seconds (None: for ever) for another owner to end or to die; a dead one's
@@ -62,20 +59,13 @@ class PostgresJournal(Journal):
     """
 
     def __init__(self, url: str, patience: float | None = None) -> None:
+        super().__init__()
         self._address = Address(url)
         self.place = str(self._address)
         self._patience = patience
         self._lease = Lease(self._address, self._lose)
         self._connection: Any = None
         self._cursor: Any = None  # a new one for each statement would cost a third of it
-        self._number = 0  # of the last commit
-        self._generation = 0  # of the newest snapshot, whole or not
-        self._whole = 0  # generation of the newest whole snapshot
-        self._part: int | None = None  # of the snapshot that is being written
-        self._since = 0  # the last commit before it
-        self._snapshot_size = 0
-        self._appended_at_start = 0
-        self._untidy = False
 
     def _lose(self, error: JournalError) -> None:
         self.loss = error
@@ -101,7 +91,7 @@ class PostgresJournal(Journal):
         except BaseException:
             self.close()
             raise
-        return self._facts(connection)
+        return self._facts()
 
     def _connect(self) -> Any:
         self._connection = self._address.connect()
@@ -123,15 +113,11 @@ class PostgresJournal(Journal):
             "SELECT generation, last_commit, size FROM luigi_journal_snapshots WHERE parts IS NOT NULL "
             "ORDER BY generation DESC LIMIT 1"
         ).fetchone()
-        self._generation = newest or 0
-        self._whole, self._since, self.condensed = whole or (0, 0, 0)
-        self._number = self._since
-        self._untidy = True
+        self._begin_at(newest, whole and Whole(*whole))
 
-    def _facts(self, connection: Any) -> Iterator[Fact]:
+    def _facts(self) -> Iterator[Fact]:
         try:
-            yield from self._snapshot_facts(connection)
-            yield from self._later_facts(connection)
+            yield from self._stored_facts()
         except self._address.errors as error:
             raise JournalError(f"the journal {self.place} cannot be read: {str(error).strip()}") from error
         except DamagedJournalError as error:
@@ -140,60 +126,39 @@ class PostgresJournal(Journal):
                 "luigi_journal*, or drop them all to begin with nothing"
             ) from error
 
-    def _snapshot_facts(self, connection: Any) -> Iterator[Fact]:
-        if not self._whole:
-            return
-        (parts,) = connection.execute(
-            "SELECT parts FROM luigi_journal_snapshots WHERE generation = %s", (self._whole,)
-        ).fetchone()
-        number = 0
-        for part, stored, expected in self._rows(
-            connection,
+    def _read_number_of_parts(self, generation: int) -> int:
+        found = self._opened.execute(
+            "SELECT parts FROM luigi_journal_snapshots WHERE generation = %s", (generation,)
+        )
+        parts: int = found.fetchone()[0]
+        return parts
+
+    def _read_parts(self, generation: int) -> Iterator[Row]:
+        return self._rows(
             "SELECT part, facts, checksum FROM luigi_journal_snapshot_parts WHERE generation = %s "
             "ORDER BY part",
-            self._whole,
-        ):
-            number += 1
-            where = f"part {number} of {parts} of snapshot {self._whole}"
-            if part != number:
-                raise DamagedJournalError(where)
-            yield from encoding.checked(stored, part, expected, where)
-        if number != parts:
-            raise DamagedJournalError(f"part {number + 1} of {parts} of snapshot {self._whole}")
+            generation,
+        )
 
-    def _later_facts(self, connection: Any) -> Iterator[Fact]:
-        for number, stored, expected in self._rows(
-            connection,
+    def _read_commits(self, after: int) -> Iterator[Row]:
+        return self._rows(
             "SELECT number, facts, checksum FROM luigi_journal_commits WHERE number > %s ORDER BY number",
-            self._since,
-        ):
-            if number != self._number + 1:
-                raise DamagedJournalError(f"commit {self._number + 1}")
-            facts = encoding.checked(stored, number, expected, f"commit {number}")
-            self._number = number
-            self.appended += len(stored)
-            yield from facts
+            after,
+        )
 
-    @staticmethod
-    def _rows(connection: Any, query: str, after: int) -> Iterator[tuple[int, bytes, int]]:
+    def _rows(self, query: str, value: int) -> Iterator[Row]:
         """Return rows as they arrive: a large journal is not kept in memory twice."""
-        with connection.cursor(binary=True) as cursor:
-            yield from cursor.stream(query, (after,))
+        with self._opened.cursor(binary=True) as cursor:
+            yield from cursor.stream(query, (value,))
 
-    # ---- appending
+    # ---- writing
 
-    def append(self, facts: Sequence[Fact]) -> None:
-        """Store facts as one row, by one statement."""
-        stored = encoding.encode(facts)
-        number = self._number + 1
-        check = encoding.checksum(stored, number)
+    def _write_commit(self, number: int, stored: bytes, checksum: int) -> None:
         fence = self._lease.fence
-        stored_now = self._write(_APPEND, (fence, number, stored, check), patient=True)
+        stored_now = self._write(_APPEND, (fence, number, stored, checksum), patient=True)
         # an earlier try may have arrived although its answer did not
-        if not stored_now and not self._write(_ARRIVED, (fence, number, check), patient=True):
+        if not stored_now and not self._write(_ARRIVED, (fence, number, checksum), patient=True):
             raise self._lease.taken_over()
-        self._number = number
-        self.appended += len(stored)
 
     def _write(self, statement: str, values: tuple[Any, ...], patient: bool = False) -> int:
         """Make a statement; return how many rows it made or found. ``patient``: go on on a new connection."""
@@ -224,51 +189,24 @@ class PostgresJournal(Journal):
     def _not_stored(self, error: Exception) -> JournalError:
         return JournalError(f"the journal {self.place} could not be written: {str(error).strip()}")
 
-    # ---- snapshots
+    def _write_start(self, generation: int, last_commit: int) -> None:
+        self._write_as_owner(_START, generation, last_commit)
 
-    def start_snapshot(self) -> None:
-        """Note the last commit that the snapshot will stand for."""
-        generation = self._generation + 1
-        self._write_as_owner(_START, generation, self._number)
-        self._untidy = self._untidy or self._part is not None
-        self._generation, self._part, self._snapshot_size = generation, 0, 0
-        self._since, self._appended_at_start = self._number, self.appended
+    def _write_part(self, generation: int, part: int, stored: bytes, checksum: int) -> None:
+        self._write_as_owner(_ADD, generation, part, stored, checksum)
 
-    def add_to_snapshot(self, facts: Sequence[Fact]) -> None:
-        """Store facts as one row."""
-        if self._part is None:
-            raise JournalError("no snapshot was started")
-        stored, size = encoding.pack(facts)
-        part = self._part + 1
-        self._write_as_owner(_ADD, self._generation, part, stored, encoding.checksum(stored, part))
-        self._part = part
-        self._snapshot_size += size
-
-    def finish_snapshot(self) -> None:
-        """Mark the snapshot as whole; what it replaces is removed by :meth:`tidy`."""
-        if self._part is None:
-            raise JournalError("no snapshot was started")
-        self._write_as_owner(_FINISH, self._part, self._snapshot_size, self._generation)
-        self._part = None
-        self._whole, self.condensed = self._generation, self._snapshot_size
-        self.appended -= self._appended_at_start
-        self._untidy = True
+    def _write_end(self, generation: int, parts: int, size: int) -> None:
+        self._write_as_owner(_FINISH, parts, size, generation)
 
     def _write_as_owner(self, statement: str, *values: Any) -> None:
         if self._write(statement, (self._lease.fence, *values)) != 1:
             raise self._lease.taken_over()
 
-    def tidy(self) -> bool:
-        """Remove some rows that nobody will read again."""
-        if not self._untidy or self._part is not None:
-            return False
-        removed = self._remove(_REMOVE_PARTS, self._whole, _PARTS_AT_ONCE)
-        if not removed:
-            removed = self._remove(
-                _REMOVE_COMMITS, self._whole, self._since if self._whole else 0, _ROWS_AT_ONCE
-            )
-        self._untidy = removed > 0
-        return self._untidy
+    def _remove_parts(self, keep: int, limit: int) -> int:
+        return self._remove(_REMOVE_PARTS, keep, limit)
+
+    def _remove_commits(self, keep: int, last: int, limit: int) -> int:
+        return self._remove(_REMOVE_COMMITS, keep, last, limit)
 
     def _remove(self, statement: str, *values: Any) -> int:
         connection = self._opened

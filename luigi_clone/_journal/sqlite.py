@@ -12,44 +12,33 @@ import fcntl
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
-from typing import NoReturn
+from collections.abc import Iterable, Iterator
+from typing import Any, NoReturn
 
-from luigi_clone._journal import encoding
 from luigi_clone._journal.base import (
     DamagedJournalError,
     Fact,
-    Journal,
     JournalError,
     JournalInUseError,
     NoPlaceError,
 )
+from luigi_clone._journal.rows import Row, RowJournal, Whole
 from luigi_clone._journal.sqlite_schema import prepare
 from luigi_clone._journal.sqlite_tail import is_torn
 
 logger = logging.getLogger("luigi.scheduler")
 
-_ROWS_AT_ONCE = 200
-"""So many superfluous rows are removed in one go: a few milliseconds of work."""
-_PARTS_AT_ONCE = 4
 _PAGES_AT_ONCE = 250
 
 
-class SqliteJournal(Journal):
+class SqliteJournal(RowJournal):
     """Facts in the file ``path``."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
+        super().__init__()
         self.place = os.fspath(path)
         self._lock: int | None = None
         self._connection: sqlite3.Connection | None = None
-        self._number = 0  # of the last commit
-        self._generation = 0  # of the newest snapshot, whole or not
-        self._whole = 0  # generation of the newest whole snapshot
-        self._part: int | None = None  # of the snapshot that is being written
-        self._since = 0  # the last commit before it
-        self._snapshot_size = 0
-        self._appended_at_start = 0
-        self._untidy = False
 
     # ---- opening
 
@@ -76,7 +65,7 @@ class SqliteJournal(Journal):
         except BaseException:
             self.close()
             raise
-        return self._facts(connection)
+        return self._facts()
 
     def _take_lock(self) -> None:
         lock_path = self.place + ".lock"
@@ -142,51 +131,29 @@ class SqliteJournal(Journal):
             "SELECT generation, last_commit, size FROM snapshots WHERE parts IS NOT NULL "
             "ORDER BY generation DESC LIMIT 1"
         ).fetchone()
-        self._generation = newest or 0
-        self._whole, self._since, self.condensed = whole or (0, 0, 0)
-        self._number = self._since
-        self._untidy = True
+        self._begin_at(newest, whole and Whole(*whole))
 
-    def _facts(self, connection: sqlite3.Connection) -> Iterator[Fact]:
+    def _facts(self) -> Iterator[Fact]:
         try:
-            yield from self._snapshot_facts(connection)
-            yield from self._later_facts(connection)
-        except sqlite3.DatabaseError as error:
-            self._refuse_damaged(str(error), error)
-        except DamagedJournalError as error:
+            yield from self._stored_facts()
+        except (sqlite3.DatabaseError, DamagedJournalError) as error:
             self._refuse_damaged(str(error), error)
 
-    def _snapshot_facts(self, connection: sqlite3.Connection) -> Iterator[Fact]:
-        if not self._whole:
-            return
-        parts = connection.execute(
-            "SELECT parts FROM snapshots WHERE generation = ?", (self._whole,)
-        ).fetchone()[0]
-        rows = connection.execute(
+    def _read_number_of_parts(self, generation: int) -> int:
+        found = self._opened.execute("SELECT parts FROM snapshots WHERE generation = ?", (generation,))
+        parts: int = found.fetchone()[0]
+        return parts
+
+    def _read_parts(self, generation: int) -> Iterable[Row]:
+        return self._opened.execute(
             "SELECT part, facts, checksum FROM snapshot_parts WHERE generation = ? ORDER BY part",
-            (self._whole,),
+            (generation,),
         )
-        number = 0
-        for part, stored, expected in rows:
-            number += 1
-            where = f"part {number} of {parts} of snapshot {self._whole}"
-            if part != number:
-                raise DamagedJournalError(where)
-            yield from encoding.checked(stored, part, expected, where)
-        if number != parts:
-            raise DamagedJournalError(f"part {number + 1} of {parts} of snapshot {self._whole}")
 
-    def _later_facts(self, connection: sqlite3.Connection) -> Iterator[Fact]:
-        rows = connection.execute(
-            "SELECT number, facts, checksum FROM commits WHERE number > ? ORDER BY number", (self._since,)
+    def _read_commits(self, after: int) -> Iterable[Row]:
+        return self._opened.execute(
+            "SELECT number, facts, checksum FROM commits WHERE number > ? ORDER BY number", (after,)
         )
-        for number, stored, expected in rows:
-            if number != self._number + 1:
-                raise DamagedJournalError(f"commit {self._number + 1}")
-            facts = encoding.checked(stored, number, expected, f"commit {number}")
-            self._number = number
-            self.appended += len(stored)
-            yield from facts
 
     def _refuse_damaged(self, what: str, error: Exception) -> NoReturn:
         raise DamagedJournalError(
@@ -195,21 +162,7 @@ class SqliteJournal(Journal):
             f"or keep what comes before the damage: python -m luigi_clone.tools.journal rescue {self.place}"
         ) from error
 
-    # ---- appending
-
-    def append(self, facts: Sequence[Fact]) -> None:
-        """Store facts as one row."""
-        stored = encoding.encode(facts)
-        number = self._number + 1
-        try:
-            self._opened.execute(
-                "INSERT INTO commits (number, facts, checksum) VALUES (?, ?, ?)",
-                (number, stored, encoding.checksum(stored, number)),
-            )
-        except sqlite3.Error as error:
-            raise self._not_stored(error) from error
-        self._number = number
-        self.appended += len(stored)
+    # ---- writing
 
     @property
     def _opened(self) -> sqlite3.Connection:
@@ -217,86 +170,52 @@ class SqliteJournal(Journal):
             raise JournalError(f"the journal {self.place} is not open")
         return self._connection
 
-    def _not_stored(self, error: sqlite3.Error) -> JournalError:
-        return JournalError(
-            f"the journal {self.place} could not be written ({error}): is the disk full or broken?"
-        )
-
-    # ---- snapshots
-
-    def start_snapshot(self) -> None:
-        """Note the last commit that the snapshot will stand for."""
-        generation = self._generation + 1
-        try:
-            self._opened.execute(
-                "INSERT INTO snapshots (generation, last_commit) VALUES (?, ?)", (generation, self._number)
-            )
-        except sqlite3.Error as error:
-            raise self._not_stored(error) from error
-        self._untidy = self._untidy or self._part is not None
-        self._generation, self._part, self._snapshot_size = generation, 0, 0
-        self._since, self._appended_at_start = self._number, self.appended
-
-    def add_to_snapshot(self, facts: Sequence[Fact]) -> None:
-        """Store facts as one row."""
-        if self._part is None:
-            raise JournalError("no snapshot was started")
-        stored, size = encoding.pack(facts)
-        part = self._part + 1
+    def _write(self, statement: str, *values: Any) -> int:
+        """Make a statement; return how many rows it changed."""
         connection = self._opened
         try:
-            # durable with the mark that it is whole: both are in the same file, the mark behind it
-            connection.execute("PRAGMA synchronous = NORMAL")
-            try:
-                connection.execute(
-                    "INSERT INTO snapshot_parts (generation, part, facts, checksum) VALUES (?, ?, ?, ?)",
-                    (self._generation, part, stored, encoding.checksum(stored, part)),
-                )
-            finally:
-                connection.execute("PRAGMA synchronous = FULL")
+            return connection.execute(statement, values).rowcount
         except sqlite3.Error as error:
-            raise self._not_stored(error) from error
-        self._part = part
-        self._snapshot_size += size
+            raise JournalError(
+                f"the journal {self.place} could not be written ({error}): is the disk full or broken?"
+            ) from error
 
-    def finish_snapshot(self) -> None:
-        """Mark the snapshot as whole; what it replaces is removed by :meth:`tidy`."""
-        if self._part is None:
-            raise JournalError("no snapshot was started")
+    def _write_commit(self, number: int, stored: bytes, checksum: int) -> None:
+        self._write(
+            "INSERT INTO commits (number, facts, checksum) VALUES (?, ?, ?)", number, stored, checksum
+        )
+
+    def _write_start(self, generation: int, last_commit: int) -> None:
+        self._write("INSERT INTO snapshots (generation, last_commit) VALUES (?, ?)", generation, last_commit)
+
+    def _write_part(self, generation: int, part: int, stored: bytes, checksum: int) -> None:
+        # durable with the mark that it is whole: both are in the same file, the mark behind it
+        self._write("PRAGMA synchronous = NORMAL")
         try:
-            self._opened.execute(
-                "UPDATE snapshots SET parts = ?, size = ? WHERE generation = ?",
-                (self._part, self._snapshot_size, self._generation),
+            self._write(
+                "INSERT INTO snapshot_parts (generation, part, facts, checksum) VALUES (?, ?, ?, ?)",
+                *(generation, part, stored, checksum),
             )
-        except sqlite3.Error as error:
-            raise self._not_stored(error) from error
-        self._part = None
-        self._whole, self.condensed = self._generation, self._snapshot_size
-        self.appended -= self._appended_at_start
-        self._untidy = True
+        finally:
+            self._write("PRAGMA synchronous = FULL")
 
-    def tidy(self) -> bool:
-        """Remove some rows that nobody will read again."""
-        if not self._untidy or self._part is not None:
-            return False
-        connection, whole = self._opened, self._whole
-        try:
-            removed = connection.execute(
-                "DELETE FROM snapshot_parts WHERE rowid IN "
-                "(SELECT rowid FROM snapshot_parts WHERE generation <> ? LIMIT ?)",
-                (whole, _PARTS_AT_ONCE),
-            ).rowcount
-            if not removed:
-                connection.execute("DELETE FROM snapshots WHERE generation <> ?", (whole,))
-                removed = connection.execute(
-                    "DELETE FROM commits WHERE number IN "
-                    "(SELECT number FROM commits WHERE number <= ? ORDER BY number LIMIT ?)",
-                    (self._since if whole else 0, _ROWS_AT_ONCE),
-                ).rowcount
-        except sqlite3.Error as error:
-            raise self._not_stored(error) from error
-        self._untidy = removed > 0
-        return self._untidy
+    def _write_end(self, generation: int, parts: int, size: int) -> None:
+        self._write("UPDATE snapshots SET parts = ?, size = ? WHERE generation = ?", parts, size, generation)
+
+    def _remove_parts(self, keep: int, limit: int) -> int:
+        return self._write(
+            "DELETE FROM snapshot_parts WHERE rowid IN "
+            "(SELECT rowid FROM snapshot_parts WHERE generation <> ? LIMIT ?)",
+            *(keep, limit),
+        )
+
+    def _remove_commits(self, keep: int, last: int, limit: int) -> int:
+        self._write("DELETE FROM snapshots WHERE generation <> ?", keep)
+        return self._write(
+            "DELETE FROM commits WHERE number IN "
+            "(SELECT number FROM commits WHERE number <= ? ORDER BY number LIMIT ?)",
+            *(last, limit),
+        )
 
     # ---- closing
 

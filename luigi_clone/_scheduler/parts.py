@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class SchedulerParts:
-    """The attributes that the parts work on; the scheduler itself makes them."""
+    """What a part uses of the others. The scheduler makes the attributes; what raises is in another part."""
 
     _config: Any
     _clock: Callable[[], float]
