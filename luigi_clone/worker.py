@@ -465,7 +465,7 @@ class Worker(Returning):
 
             response = self._get_work()
             if self._is_forgotten(response):
-                self._register_again()
+                self._register_again(response.task_id)
                 if response.task_id is None:
                     continue
             if response.worker_state == WORKER_STATE_DISABLED:

@@ -41,6 +41,14 @@ class _Leave:
     def __init__(self, reason: BaseException) -> None:
         self.reason = reason
 
+    def __reduce__(self) -> Any:
+        """Travel by the exit code: libraries that pickle exceptions in their own way may lose it."""
+        return _leave, (getattr(self.reason, "code", None),)
+
+
+def _leave(code: Any) -> _Leave:
+    return _Leave(SystemExit(code))
+
 
 class _Asker(Protocol):
     """Asks one task at a time."""

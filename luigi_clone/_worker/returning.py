@@ -72,8 +72,12 @@ class Returning(RunningTasks):
     def _latest(self) -> dict[str, tuple[Task, str | None, bool | None]]:
         return {entry[0].task_id: entry for entry in self._add_task_history}
 
-    def _register_again(self) -> None:
-        """Tell the scheduler all that it needs to go on with the tasks of this worker."""
+    def _register_again(self, granted: str | None = None) -> None:
+        """Tell the scheduler all that it needs to go on with the tasks of this worker.
+
+        ``granted`` was given out in the answer by which this was noticed: it, and the batch that it stands
+        for, are about to run, and the scheduler knows.
+        """
         logger.warning(
             "The scheduler does not know worker %s any more: registering its tasks again", self._id
         )
@@ -83,17 +87,19 @@ class Returning(RunningTasks):
         self._is_said_to_be_new()  # once more, and this is what is done about it
         latest = self._latest()
         members = self._hold_batches()
+        going = {*self._running_tasks, *(() if granted is None else (granted,))}
+        members.update(member.task_id for member in self._batch_running_tasks.get(granted or "", ()))
         self._announce_running()
         needed: set[str] = set()
         for task_id, (task, status, runnable) in latest.items():
-            if task_id in self._running_tasks:
+            if task_id in going:
                 needed.update(self._needs_of(task_id) or ())
             elif task_id not in members and status != DONE:
                 needed.update(self._announce(task, status, runnable))
         # what was told before is known to the summary
         del self._add_task_history[history:]
         for task_id, (task, status, _) in latest.items():
-            if task_id in needed and status == DONE and task_id not in self._running_tasks:
+            if task_id in needed and status == DONE and task_id not in going:
                 self._announce_done(task)
 
     def _hold_batches(self) -> set[str]:

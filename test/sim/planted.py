@@ -10,6 +10,7 @@ from unittest import mock
 from luigi_clone._scheduling.answers import Answers
 from luigi_clone._scheduling.machine import Machine
 from luigi_clone._web.turns import Turns
+from luigi_clone._worker.returning import Returning
 
 
 def _answer_before_commit(turns: Any) -> None:
@@ -41,4 +42,7 @@ BUGS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
         Machine, "welcome_workers", lambda machine, _: machine.set_timers_anew()
     ),
     "grants are not stored": lambda: mock.patch.object(Machine, "grant", _grant_without_a_fact),
+    "a forgotten worker does not register again": lambda: mock.patch.object(
+        Returning, "_register_again", lambda *_: None
+    ),
 }

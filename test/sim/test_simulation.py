@@ -20,8 +20,6 @@ STEPS = int(os.environ.get("SIMULATION_STEPS", "200000"))
 """So many steps are made in all."""
 SHARES = 4
 FIRST_SEED = 1_000_000
-KNOWN_GAPS = {2_000_052}
-"""Seeds that show what is still to be mended: a worker leaves, though its task was dropped with a batch."""
 
 
 class TestMemoryJournal(JournalContract):
@@ -40,9 +38,6 @@ class TestMemoryJournal(JournalContract):
 def test_whatever_goes_wrong_nothing_is_lost_and_all_ends(share):
     seed, steps, restarts, runs = FIRST_SEED * share, 0, 0, 0
     while steps < STEPS // SHARES:
-        if seed in KNOWN_GAPS:
-            seed += 1
-            continue
         outcome = simulate(seed)
         steps, restarts, runs = steps + outcome.steps, restarts + outcome.restarts, runs + outcome.runs
         seed += 1
@@ -82,7 +77,7 @@ def test_a_planted_bug_is_found(bug):
             assert steps < 40_000, "it is not found"
 
 
-SEEDS_OF: dict[str, int] = {}
+SEEDS_OF = {"a forgotten worker does not register again": 180}
 """Where to begin to look, so that the test is short."""
 
 

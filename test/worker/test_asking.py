@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copyreg
 import os
+import pickle
 import threading
 import time
 from collections.abc import Iterable
@@ -10,6 +12,8 @@ from typing import Any
 
 import luigi
 import pytest
+
+from luigi_clone._worker.asking import _Leave
 
 
 class Answers(luigi.Task):
@@ -69,6 +73,16 @@ def test_system_exit_of_complete_leaves(make_worker: Any, mails: Any, way: str) 
         worker.add(Asks(answers=["no", "leaves"]), True, 2)
     assert caught.value.code == 5
     assert mails == []
+
+
+def test_exit_code_travels_whatever_else_pickles_exceptions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As tblib does, which distributed installs: it makes exceptions without their ``__init__``."""
+    monkeypatch.setitem(
+        copyreg.dispatch_table, SystemExit, lambda error: (SystemExit.__new__, (SystemExit, *error.args))
+    )
+    assert pickle.loads(pickle.dumps(SystemExit(5))).code is None
+    answer = pickle.loads(pickle.dumps(_Leave(SystemExit(5))))
+    assert answer.reason.code == 5
 
 
 def test_process_that_dies_is_replaced(
