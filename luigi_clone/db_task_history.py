@@ -40,15 +40,14 @@ class DbTaskHistory(TaskHistory):
 
     def __init__(self) -> None:
         config = get_config()
-        self._database = Database(config.get("task_history", "db_connection"))
-        self.engine: Any = self._database.engine
-        self.session_factory: Any = self._database.sessions
         keep_days = config.getfloat("task_history", "keep_days", 0.0)
         if keep_days < 0:
             raise ValueError(f"[task_history] keep_days must be 0 (for ever) or more, not {keep_days}")
-        self._writer = Writer(
-            Rows(self._database, keep_days), config.getint("task_history", "max_waiting", _MAX_WAITING)
-        )
+        max_waiting = config.getint("task_history", "max_waiting", _MAX_WAITING)
+        self._database = Database(config.get("task_history", "db_connection"))
+        self.engine: Any = self._database.engine
+        self.session_factory: Any = self._database.sessions
+        self._writer = Writer(Rows(self._database, keep_days), max_waiting)
         if keep_days:
             self._writer.start()
         weakref.finalize(self, self._writer.close)

@@ -42,7 +42,11 @@ class Database:
             # an event of a record that another process has deleted is refused, as elsewhere
             sqlalchemy.event.listen(self.engine, "connect", _check_references)
         self.sessions = sqlalchemy.orm.sessionmaker(bind=self.engine, expire_on_commit=False, future=True)
-        tables.prepare(self.engine)
+        try:
+            tables.prepare(self.engine)
+        except BaseException:
+            self.engine.dispose()
+            raise
 
     def __str__(self) -> str:
         """Where it is, without the password."""

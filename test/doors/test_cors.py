@@ -14,8 +14,10 @@ import pytest
 from luigi_clone._web.doors import cors
 from luigi_clone._web.doors.cors import Sharing
 from luigi_clone._web.doors.headers import API
+from test.differential.conftest import stock_venv
 from test.doors.asking import asking, doors
-from test.services import require_service
+
+__all__ = ["stock_venv"]
 
 LISTED, FOREIGN = "http://listed.example", "http://foreign.example"
 
@@ -89,14 +91,12 @@ def _free_port():
     ],
     ids=str,
 )
-def test_the_same_headers_as_luigi(options, tmp_path):
-    venv = os.environ.get("STOCK_LUIGI_VENV", "")
-    require_service("Luigi", venv, "set STOCK_LUIGI_VENV to a virtual environment with luigi 3.8.1")
+def test_the_same_headers_as_luigi(options, tmp_path, stock_venv):
     section = {"enabled": True, "allowed_origins": json.dumps([LISTED, "*", "null"]), **options}
     file = tmp_path / "luigi.cfg"
     file.write_text("[cors]\n" + "".join(f"{name}={value}\n" for name, value in section.items()))
     port = _free_port()
-    command = [f"{venv}/bin/luigid", "--address", "127.0.0.1", "--port", str(port)]
+    command = [f"{stock_venv}/bin/luigid", "--address", "127.0.0.1", "--port", str(port)]
     command += ["--state-path", str(tmp_path / "state.pickle")]
     environment = {**os.environ, "LUIGI_CONFIG_PATH": str(file)}
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, cwd=tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,20 @@ import pytest
 from luigi.scheduler import Scheduler
 
 
-def scheduler_with_history(path: Path) -> Scheduler:
-    """Return a scheduler as a new process would have it."""
-    luigi.configuration.get_config().set("task_history", "db_connection", f"sqlite:///{path}")
-    return Scheduler(record_task_history=True)
+@pytest.fixture
+def scheduler_with_history() -> Iterator[Callable[[Path], Scheduler]]:
+    """Return a maker of schedulers as new processes would have them."""
+    made = []
+
+    def make(path: Path) -> Scheduler:
+        luigi.configuration.get_config().set("task_history", "db_connection", f"sqlite:///{path}")
+        made.append(Scheduler(record_task_history=True))
+        return made[-1]
+
+    yield make
+    for scheduler in made:
+        scheduler.dump()
+        scheduler.task_history.engine.dispose()
 
 
 def rows(path: Path, query: str) -> list[Any]:
@@ -27,7 +38,7 @@ def rows(path: Path, query: str) -> list[Any]:
         connection.close()
 
 
-def test_06_24_a_restart_continues_the_record_of_a_task(tmp_path: Path) -> None:
+def test_06_24_a_restart_continues_the_record_of_a_task(tmp_path: Path, scheduler_with_history: Any) -> None:
     path = tmp_path / "history.db"
     for _ in range(2):
         scheduler = scheduler_with_history(path)
@@ -37,7 +48,7 @@ def test_06_24_a_restart_continues_the_record_of_a_task(tmp_path: Path) -> None:
     assert rows(path, "SELECT count(*), count(DISTINCT task_id) FROM task_events") == [(2, 1)]
 
 
-def test_06_24_no_call_waits_for_the_database(tmp_path: Path) -> None:
+def test_06_24_no_call_waits_for_the_database(tmp_path: Path, scheduler_with_history: Any) -> None:
     path = tmp_path / "history.db"
     scheduler = scheduler_with_history(path)
     somebody = sqlite3.connect(path, isolation_level=None)

@@ -50,7 +50,9 @@ def scheduler(tmp_path: Path) -> Any:
     config.set("task_history", "db_connection", f"sqlite:///{tmp_path}/history.db")
     one = Scheduler(record_task_history=True)
     one.add_task(worker="w", task_id="A", family="F", params={"n": "1"})
-    return one
+    yield one
+    one.dump()
+    one.task_history.engine.dispose()
 
 
 def test_07_19_metrics_tell_how_the_scheduler_stands() -> None:

@@ -47,6 +47,7 @@ def packages():
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="SQLAlchemy 1.4 does not run on Python 3.13")
 @pytest.mark.skipif(THERE, reason="it is what all tests run with")
 def test_with_sqlalchemy_1_4(packages):
     code = (

@@ -58,7 +58,7 @@ class Grows(Notes):
 
     def run(self) -> None:
         super().run()
-        Grows.held.append(b"x" * (60 << 20))
+        Grows.held.append(b"x" * (90 << 20))
 
 
 def pids(file: Path) -> list[int]:
