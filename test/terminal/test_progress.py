@@ -163,7 +163,7 @@ def test_tasks_that_run_are_counted(tmp_path):
         run.wait_for(lambda: "2/7" in run.bottom(), "two tasks that are over")
         run.give_leave()
         run.wait_for(lambda: "4/7" in run.bottom(), "four tasks that are over")
-        run.wait_for(lambda: run.bottom().endswith("1 failed, 2 running, 1 pending, 3 done"), "the next two to run")
+        run.wait_for(lambda: run.bottom().endswith("1 failed, 2 running, 1 pending, 3 done"), "two more")
         assert re.search(r"57%\|█+.*\| 4/7 \[\d\d:\d\d<\d\d:\d\d\]", run.bottom())
         run.give_leave()
         assert run.wait_for_end() == 0
