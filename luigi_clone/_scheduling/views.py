@@ -64,22 +64,29 @@ def hidden_params(task: TaskRecord) -> dict[str, Any]:
 
 def pretty_id(task: TaskRecord) -> str:
     """Return ``Family(name=value, name=value)`` over the public parameters, by name."""
-    params = ", ".join(f"{name}={value}" for name, value in sorted(public_params(task).items()))
-    return f"{task.family}({params})"
+    return _pretty_id(task, public_params(task))
 
 
-def serialize(machine: Machine, task: TaskRecord, deps: Iterable[str] | None = None) -> Serialized:
-    """Return a task as clients see it, with ``deps`` if given."""
+def _pretty_id(task: TaskRecord, params: Mapping[str, Any]) -> str:
+    named = [f"{name}={params[name]}" for name in sorted(params)]
+    return f"{task.family}({', '.join(named)})"
+
+
+def serialize(
+    machine: Machine, task: TaskRecord, deps: Iterable[str] | None = None, *, named: bool = True
+) -> Serialized:
+    """Return a task as clients see it, with ``deps`` if given, and with its ``display_name`` if ``named``."""
     more = task.more
-    shown: Serialized = {
-        "display_name": pretty_id(task),
+    params = public_params(task)
+    shown: Serialized = {"display_name": _pretty_id(task, params)} if named else {}
+    shown |= {
         "status": task.status,
         "workers": list(task.crew.workers),
         "worker_running": task.worker_running,
         "time_running": task.time_running,
         "start_time": task.time,
         "last_updated": task.updated,
-        "params": public_params(task),
+        "params": params,
         "name": task.family,
         "priority": task.priority,
         "resources": dict(task.needs.amounts),
@@ -164,15 +171,17 @@ def _walk(
         task = tasks.get(task_id)
         if task is None or not task.family:
             shown = _serialize_unknown(task_id)
+            if task_id != root:
+                del shown["display_name"]
         else:
-            deps = [dep for dep in sorted(neighbours(task)) if include_done or not _is_done(tasks, dep)]
-            shown = serialize(machine, task, deps)
+            deps = sorted(neighbours(task))
+            if not include_done:
+                deps = [dep for dep in deps if not _is_done(tasks, dep)]
+            shown = serialize(machine, task, deps, named=task_id == root)
             for dep in deps:
                 if dep not in seen:
                     seen.add(dep)
                     queue.append(dep)
-        if task_id != root:
-            del shown["display_name"]
         yield None, task_id, shown
         count += 1
         if count >= limit:
