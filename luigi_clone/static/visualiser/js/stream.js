@@ -1,0 +1,108 @@
+// One stream of news for the page: shared by the shell and the view, mended when it breaks.
+
+import { openStream, session } from './api.js';
+
+const FIRST_WAIT = 1, LONGEST_WAIT = 30;
+
+/**
+ * Keeps the stream. `shell` is told: `state('wait' | 'on' | 'off', {since, next})`, `counts(data)`,
+ * `back(lost)` when the contact is there again, with the counts from before.
+ */
+export class News {
+  constructor(shell) {
+    this._shell = shell;
+    this._watches = new Set();
+    this._stream = null;
+    this._wait = FIRST_WAIT;
+    this._timer = 0;
+    this._due = 0;
+    this._lost = false;
+    this._ended = false;
+    /** Unix seconds of the server minus those of this machine. */
+    this.skew = 0;
+    /** When something was heard last, in seconds of this machine. */
+    this.heard = Date.now() / 1000;
+  }
+
+  /**
+   * Be told about a view: `{ids, query, topics}`. Handlers: `counts`, `tasks`, `changed`, `workers`, `resources`,
+   * `hello`, and `back()` after contact was lost: reload then, and return (a promise of) how many rows changed.
+   * @returns {() => void} ends it
+   */
+  watch(view, handlers) {
+    const watch = { view, handlers };
+    this._watches.add(watch);
+    this._reopenSoon();
+    return () => {
+      if (this._watches.delete(watch)) this._reopenSoon();
+    };
+  }
+
+  /** Try to connect now. */
+  retry() {
+    clearTimeout(this._timer);
+    this._connect();
+  }
+
+  /** End it for good. */
+  close() {
+    this._ended = true;
+    clearTimeout(this._timer);
+    this._stream?.close();
+  }
+
+  _reopenSoon() {
+    if (this._lost || this._ended) return;
+    clearTimeout(this._timer);
+    this._timer = setTimeout(() => this._connect(), 40);
+  }
+
+  _view() {
+    const ids = new Set(), topics = new Set();
+    let query;
+    for (const { view } of this._watches) {
+      for (const id of view.ids ?? []) if (ids.size < 500) ids.add(id);
+      for (const topic of view.topics ?? []) topics.add(topic);
+      if (view.query !== undefined) query = view.query;
+    }
+    return { ids: [...ids], ...(query === undefined ? {} : { query }), topics: [...topics] };
+  }
+
+  _connect() {
+    if (this._ended) return;
+    this._stream?.close();
+    const tell = (name, data) => {
+      this.heard = Date.now() / 1000;
+      if (data.now) this.skew = data.now - this.heard;
+      for (const { handlers } of [...this._watches]) handlers[name]?.(data);
+    };
+    this._stream = openStream(this._view(), {
+      hello: data => { tell('hello', data); this._found(); },
+      counts: data => { tell('counts', data); this._shell.counts(data); },
+      tasks: data => tell('tasks', data),
+      changed: data => tell('changed', data),
+      workers: data => tell('workers', data),
+      resources: data => tell('resources', data),
+      lost: () => this._lose(),
+    });
+  }
+
+  async _found() {
+    this._wait = FIRST_WAIT;
+    this._shell.state('on', {});
+    if (!this._lost) return;
+    this._lost = false;
+    const told = await Promise.allSettled([...this._watches].map(({ handlers }) => handlers.back?.()));
+    this._shell.back(told.reduce((sum, one) => sum + (Number(one.value) || 0), 0));
+  }
+
+  async _lose() {
+    this._lost = true;
+    this._due = Date.now() + 1000 * this._wait;
+    this._shell.state('off', { since: this.heard, due: this._due });
+    this._timer = setTimeout(() => this._connect(), 1000 * this._wait);
+    this._wait = Math.min(LONGEST_WAIT, this._wait * 2);
+    // a stream does not say why it was refused; a call does, and leads to the sign-in page if that is the reason
+    try { await session(); } catch { /* the banner tells it already */ }
+  }
+}
