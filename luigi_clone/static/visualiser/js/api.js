@@ -68,6 +68,20 @@ export async function act(name, args = {}) {
   return (await request(name, 'POST', args)).response;
 }
 
+/**
+ * Make a changing call for each of many sets of arguments, few requests for all.
+ * @returns {Promise<{response?: any, error?: any}[]>} what each came to
+ */
+export async function actEach(name, each) {
+  const most = 500, all = [];
+  for (let i = 0; i < each.length; i += most) {
+    const calls = each.slice(i, i + most).map(args => ({ call: name, arguments: args }));
+    const told = await request('batch', 'POST', { calls });
+    all.push(...told.response);
+  }
+  return all;
+}
+
 /** Who looks at the page and what it may do; keeps the token that changes are sent with. */
 export async function session() {
   const told = await request('session', 'GET');

@@ -75,3 +75,50 @@ export function button(text, onclick, { icon: id, class: cls = '', label, title,
 export function find(selector, root = document) {
   return root.querySelector(selector);
 }
+
+/**
+ * Make `node` look like `fresh` by changing what differs, so that focus, scroll and pointer stay where they are.
+ * Children with a `data-key` are matched by it, others by their place. Listeners stay those of `node`: they must
+ * not hold data of the moment they were made.
+ */
+export function morph(node, fresh) {
+  if (node.nodeName !== fresh.nodeName || node.dataset?.key !== fresh.dataset?.key) {
+    node.replaceWith(fresh);
+    return;
+  }
+  if (node.nodeType === Node.TEXT_NODE) {
+    if (node.data !== fresh.data) node.data = fresh.data;
+    return;
+  }
+  morphAttributes(node, fresh);
+  const keyed = new Map();
+  for (const child of node.children) if (child.dataset?.key !== undefined) keyed.set(child.dataset.key, child);
+  let at = node.firstChild;
+  for (const child of [...fresh.childNodes]) {
+    const known = child.dataset?.key === undefined ? undefined : keyed.get(child.dataset.key);
+    if (known) {
+      if (known !== at) node.insertBefore(known, at); else at = at.nextSibling;
+      morph(known, child);
+    } else if (at && at.dataset?.key === undefined && child.dataset?.key === undefined) {
+      const next = at.nextSibling;
+      morph(at, child);
+      at = next;
+    } else {
+      node.insertBefore(child, at);
+    }
+  }
+  while (at) {
+    const next = at.nextSibling;
+    at.remove();
+    at = next;
+  }
+}
+
+function morphAttributes(node, fresh) {
+  for (const { name } of [...node.attributes]) if (!fresh.hasAttribute(name)) node.removeAttribute(name);
+  for (const { name, value } of fresh.attributes) if (node.getAttribute(name) !== value) node.setAttribute(name, value);
+  if (node.nodeName === 'INPUT' && node !== document.activeElement) {
+    if (node.value !== fresh.value) node.value = fresh.value;
+    node.checked = fresh.checked;
+  }
+}
