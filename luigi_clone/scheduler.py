@@ -16,8 +16,10 @@ from luigi_clone._scheduler.answering import Answering
 from luigi_clone._scheduler.clock import wall_clock
 from luigi_clone._scheduler.effects import Effects, as_text, without
 from luigi_clone._scheduler.logs import LogCalls, TailStore
+from luigi_clone._scheduler.paging import PageCalls
 from luigi_clone._scheduler.saving import Saving
 from luigi_clone._scheduler.steering import OperatorCalls, RunningTaskCalls
+from luigi_clone._scheduler.surveying import Surveyor
 from luigi_clone._scheduler.viewing import ViewCalls
 from luigi_clone._scheduling import views
 from luigi_clone._scheduling.facade import Limits, OrderedSet, SimpleTaskState, Task, Worker
@@ -154,7 +156,7 @@ class scheduler(Config):  # noqa: N801 - named after its section
     )
 
 
-class Scheduler(Answering, Saving, Effects, OperatorCalls, RunningTaskCalls, LogCalls, ViewCalls):
+class Scheduler(Answering, Saving, Effects, OperatorCalls, RunningTaskCalls, LogCalls, PageCalls, ViewCalls):
     """Assigns tasks to workers.
 
     ``kwargs`` are options of ``[scheduler]``; ``resources`` replaces the section ``[resources]``, and
@@ -197,6 +199,7 @@ class Scheduler(Answering, Saving, Effects, OperatorCalls, RunningTaskCalls, Log
         machine.configure_resources(limits)
         self._state = SimpleTaskState(self._config.state_path, machine)
         self._upstream = views.Upstream(machine)
+        self._surveyor = Surveyor(machine, lambda: self._clock())
         # A configuration object of a program may know nothing of logs.
         self._tails = TailStore(
             getattr(self._config, "task_log_size", 0), getattr(self._config, "task_logs_size", 0)
@@ -222,6 +225,7 @@ class Scheduler(Answering, Saving, Effects, OperatorCalls, RunningTaskCalls, Log
                 "_machine",
                 "_state",
                 "_upstream",
+                "_surveyor",
                 "_tails",
                 "_email_batcher",
                 "_metrics_collector",

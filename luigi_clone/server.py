@@ -24,6 +24,7 @@ from luigi_clone._journal.base import JournalError
 from luigi_clone._web import history
 from luigi_clone._web.access import ALL, CALLS, ERRORS, AccessLog
 from luigi_clone._web.api import Api, RPCHandler
+from luigi_clone._web.background import Background
 from luigi_clone._web.doors import Doors, SettingError, cors, listen_addresses
 from luigi_clone._web.entrance import MetricsHandler, NothingThere, RootPathHandler, StaticHandler
 from luigi_clone._web.garbage import LOOK_EVERY, LongLived
@@ -240,6 +241,7 @@ async def _serve(scheduler: Scheduler, api_port: int, address: str | None, unix_
 
     turns = Turns(scheduler, lose)
     scheduler.tell_of_loss(_in_a_turn(turns.end_turn))
+    scheduler._surveyor.background = Background()
     try:
         http, _ = _listen(scheduler, api_port, address, unix_socket, turns)
     except BaseException:
@@ -264,6 +266,7 @@ async def _serve(scheduler: Scheduler, api_port: int, address: str | None, unix_
         await asyncio.wait_for(http.close_all_connections(), _PATIENCE)
     if losses:
         raise losses[0]
+    scheduler._surveyor.background = None
     scheduler.dump()
 
 

@@ -18,7 +18,7 @@ class LargeViews(SchedulerParts):
         """Return what makes the answer of the call ``name`` in steps; None if that is not for this call."""
         make = _LARGE.get(name)
         if make is None or getattr(type(self), name) is not getattr(ViewCalls, name):
-            return None  # a subclass has an answer of its own
+            return super().in_steps(name)  # a subclass may have an answer of its own
         return partial(make, self)
 
     def _task_list(
@@ -120,17 +120,6 @@ class ViewCalls(LargeViews):
         """Return the configured resources and the tasks that use them."""
         self.prune()
         return views.resource_list(self._machine)
-
-    @rpc_method()
-    def explain_task(self, task_id: str) -> dict[str, Any]:
-        """Return the first cause why a task runs or does not: a code, a text, the ids involved.
-
-        It finds, among others, a dependency that no worker ever described, and tasks in a cycle.
-        """
-        from luigi_clone._scheduling.explain import explain
-
-        cause = explain(self._machine, task_id)
-        return {"task_id": task_id, "code": cause.code, "text": cause.text, "ids": list(cause.ids)}
 
     @rpc_method()
     def task_attempts(self, task_id: str) -> list[dict[str, Any]]:

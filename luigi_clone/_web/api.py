@@ -54,7 +54,7 @@ class Api:
     def _answer_call(self, name: str, request: Asked, send: Send) -> None:
         if name not in RPC_METHODS:
             raise RefusedError(404, f"there is no call {name!r}")
-        maker = self._maker if name != TELLING else self._maker_for(request)
+        maker = self._maker if name not in TELLING else self._maker_for(request)
         outcome = maker.make(name, arguments_of(request), ticket_of(request.headers), in_steps=True)
         if isinstance(outcome, RefusedError):
             self._when_durable(send, lambda: refusal_of(outcome))
@@ -99,7 +99,7 @@ class Api:
             if refusal is not None:
                 send(refused(refusal))
                 return
-        is_telling = any(call.name == TELLING for call in calls)
+        is_telling = any(call.name in TELLING for call in calls)
         batch = Batch(calls, self._maker_for(request) if is_telling else self._maker, self._slices)
 
         def answer() -> Answer:

@@ -1,4 +1,4 @@
-"""HIDDEN parameters of tasks: lists never show them, and only an admin sees them where Luigi shows all."""
+"""HIDDEN parameters of tasks: Luigi's lists never show them, and other views show them to an admin only."""
 
 from __future__ import annotations
 
@@ -8,8 +8,14 @@ from typing import Any
 from luigi_clone._web.turns import Direct, Outcome
 from luigi_clone._wire.tickets import RefusedError, Ticket
 
-TELLING = "fetch_error"
-"""The one view that answers with all parameters, for the command that runs a task again."""
+_ERROR = "fetch_error"
+TELLING = frozenset(
+    (
+        *(_ERROR, "task_page", "task_ids", "task_detail", "task_graph", "search_palette", "attempts"),
+        "explain_task",
+    )
+)
+"""The views that may show all parameters, or find tasks by them."""
 
 
 class Discreet(Direct):
@@ -23,8 +29,12 @@ class Discreet(Direct):
         self, name: str, arguments: Mapping[str, Any], ticket: Ticket, in_steps: bool = False
     ) -> Outcome:
         """Make a call and leave HIDDEN parameters out of its answer."""
-        outcome = self._maker.make(name, arguments, ticket, in_steps)
-        if name != TELLING or isinstance(outcome, RefusedError) or "taskParams" not in outcome.response:
+        self.scheduler._shows_hidden = False
+        try:
+            outcome = self._maker.make(name, arguments, ticket, in_steps)
+        finally:
+            self.scheduler._shows_hidden = True
+        if name != _ERROR or isinstance(outcome, RefusedError) or "taskParams" not in outcome.response:
             return outcome
         told = outcome.response
         record = self.scheduler._machine.tasks.get(told["taskId"])

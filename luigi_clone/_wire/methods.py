@@ -307,6 +307,16 @@ _declare(
 )
 _declare("overview", _VIEW)
 _declare(
+    "task_page",
+    _VIEW,
+    query=(TEXT, ""),
+    sort=(TEXT, "state"),
+    descending=(FLAG, False),
+    offset=(kinds.COUNT, 0),
+    limit=(kinds.COUNT, 50),
+)
+_declare("task_ids", _VIEW, query=TEXT, limit=(kinds.COUNT, 10_000))
+_declare(
     "task_log",
     _VIEW,
     task_id=TEXT,

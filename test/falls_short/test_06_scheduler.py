@@ -101,7 +101,7 @@ def test_06_08_cycle_is_named_when_somebody_asks() -> None:
     scheduler.add_task(worker="X", task_id="C", deps=["B"], family="C")
     cause = scheduler.explain_task("A")
     assert (cause["code"], cause["ids"]) == ("cycle", ["B", "C"])
-    assert cause["text"] == "it waits for itself: B -> C -> B"
+    assert cause["text"] == "It waits for itself: B -> C -> B."
 
 
 def test_06_08_cycle_over_several_workers_is_reported(caplog: pytest.LogCaptureFixture) -> None:

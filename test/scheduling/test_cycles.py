@@ -33,7 +33,7 @@ def test_cycle_over_several_workers_is_reported_once(caplog: pytest.LogCaptureFi
     assert reports(caplog) == [text]
     assert caplog.records[-1].levelname == "WARNING"
     assert scheduler.explain_task("A")["code"] == "cycle"
-    assert json.loads(scheduler.fetch_error("A")["error"]) == "it waits for itself: A -> B -> C -> A"
+    assert json.loads(scheduler.fetch_error("A")["error"]) == "It waits for itself: A -> B -> C -> A."
     assert scheduler.fetch_error("D")["error"] is None
 
 

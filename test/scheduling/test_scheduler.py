@@ -396,7 +396,7 @@ def test_explanations():
     }
     told = {task_id: bench.scheduler.explain_task(task_id) for task_id in expected}
     assert {task_id: (cause["code"], cause["ids"]) for task_id, cause in told.items()} == expected
-    assert told["Waits"]["text"] == "it needs 1 of r: 1 of 1 is held by Runs"
+    assert told["Waits"]["text"] == "It waits for r. It is taken."
     bench.scheduler.pause()
     assert bench.scheduler.explain_task("Ready")["code"] == "paused"
 

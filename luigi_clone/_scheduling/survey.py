@@ -1,0 +1,208 @@
+"""A look at all tasks: what holds up each of them, and how many there are of each state and family.
+
+It is made when a page asks, in small steps, and tells of the time at which it was begun. What it found may
+have changed since: whoever uses it compares with the records.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Generator, Iterable, Iterator
+from operator import attrgetter
+from typing import Any
+
+from luigi_clone._scheduling.machine import Machine
+from luigi_clone._scheduling.model import TaskRecord
+from luigi_clone._scheduling.shown import STATES, is_missing_input, own_state, state_of
+from luigi_clone.task_status import BATCH_RUNNING, DISABLED, DONE, FAILED, PENDING, RUNNING, UNKNOWN
+
+A_WHILE = 512
+"""So many tasks are looked at between two steps."""
+
+_family = attrgetter("family")
+
+
+class Survey:
+    """What was found. ``as_of`` is the time at which the look at the tasks began."""
+
+    def __init__(self, as_of: float, version: int) -> None:
+        self.as_of = as_of
+        self.version = version
+        self.causes: dict[TaskRecord, TaskRecord] = {}
+        """Task that waits → the nearest of the worst that hold it up."""
+        self.derived: dict[str, list[TaskRecord]] = {state: [] for state in STATES}
+        """State → the tasks that are PENDING or FAILED and in it, the latest first."""
+        self.families: dict[str, Counter[str]] = {}
+        """Family → state → number of tasks."""
+        self.holds_back: Counter[tuple[str, str]] = Counter()
+        """Family and state of tasks that need attention → number of tasks that wait for any of them."""
+
+    def state_of(self, task: TaskRecord) -> str:
+        """Return the state of a task as its record and this survey tell."""
+        return state_of(task, self.causes.get(task))
+
+    def counts(self, machine: Machine) -> dict[str, int]:
+        """Return state → number of all tasks: those that are told by the status are of now."""
+        by_status = machine.by_status
+        counts = dict.fromkeys(STATES, 0)
+        for status, state in _PLAIN.items():
+            counts[state] = len(by_status[status])
+        derived = self.derived
+        missing = sum(1 for task in derived["missing"] if task.status is FAILED) if by_status[FAILED] else 0
+        missing = min(missing, len(by_status[FAILED]))
+        counts["failed"] = len(by_status[FAILED]) - missing
+        left = len(by_status[PENDING])
+        for state in ("updisabled", "upfailed", "uprunning", "ready"):
+            counts[state] = min(left, len(derived[state]))
+            left -= counts[state]
+        waiting = min(left, len(derived["missing"]) - missing)
+        counts["missing"] = missing + waiting
+        counts["pending"] = left - waiting
+        return counts
+
+
+_PLAIN = {
+    DISABLED: "disabled",
+    UNKNOWN: "unknown",
+    RUNNING: "running",
+    BATCH_RUNNING: "batch",
+    DONE: "done",
+}
+
+Surveying = Generator[None, None, Survey]
+
+
+def survey(machine: Machine, now: float) -> Surveying:
+    """Look at all tasks, a few at each step."""
+    made = Survey(now, machine.version)
+    for sources in _sources(machine):
+        yield from _spread(machine, sources, made.causes)
+    yield from _count_waiting(machine, made)
+    for status, state in _PLAIN.items():
+        for some in _slices(machine.by_status[status].values()):
+            for family, number in Counter(map(_family, some)).items():
+                made.families.setdefault(family, Counter())[state] += number
+            yield
+    yield from _count_held(machine, made)
+    return made
+
+
+def _slices(tasks: Iterable[TaskRecord], size: int = A_WHILE) -> Iterator[list[TaskRecord]]:
+    kept = list(tasks)  # they change while others have their turn
+    for start in range(0, len(kept), size):
+        yield kept[start : start + size]
+
+
+def _sources(machine: Machine) -> Iterator[list[TaskRecord]]:
+    """Return the tasks that others wait for in the end, the worst first."""
+    by_status = machine.by_status
+    yield list(by_status[DISABLED].values())
+    failed = list(by_status[FAILED].values())
+    yield [task for task in failed if not is_missing_input(task)]
+    free = [task for task in by_status[PENDING].values() if not task.unmet and task.dependents]
+    yield [
+        *(task for task in failed if is_missing_input(task)),
+        *(task for task in free if not task.crew.runnable),
+    ]
+    yield list(by_status[UNKNOWN].values())
+    yield [*by_status[RUNNING].values(), *by_status[BATCH_RUNNING].values()]
+    yield [task for task in free if task.crew.runnable]
+
+
+def _spread(
+    machine: Machine, sources: list[TaskRecord], causes: dict[TaskRecord, TaskRecord]
+) -> Generator[None, None, None]:
+    """Enter ``sources`` as the causes of all that waits for them and has no worse one."""
+    queue = deque((source, source) for source in sources if source.dependents)
+    looked = 0
+    while queue:
+        task, cause = queue.popleft()
+        for dependent in machine.dependents_of(task.id):
+            looked += 1
+            if dependent.status is PENDING and dependent not in causes:
+                causes[dependent] = cause
+                queue.append((dependent, cause))
+        looked += 1
+        if looked >= A_WHILE:
+            looked = 0
+            yield
+
+
+def _count_waiting(machine: Machine, made: Survey) -> Generator[None, None, None]:
+    derived, families, causes = made.derived, made.families, made.causes
+    for status in (FAILED, PENDING):
+        for some in _slices(reversed(machine.by_status[status].values())):
+            for task in some:
+                if task.status is not status:
+                    continue  # it was, when this began
+                state = state_of(task, causes.get(task))
+                derived[state].append(task)
+                counts = families.get(task.family)
+                if counts is None:
+                    counts = families[task.family] = Counter()
+                counts[state] += 1
+            yield
+
+
+# ---- how many tasks are held back by a family
+
+_MOST_CAUSES = 256
+"""So many families with failures are told apart; of further ones it is not known how much they hold back."""
+
+
+def _count_held(machine: Machine, made: Survey) -> Generator[None, None, None]:
+    """Let each family's mark flow downstream; count the tasks that each mark came to."""
+    by_status = machine.by_status
+    bits: dict[tuple[str, str], int] = {}
+    marks: dict[TaskRecord, int] = {}
+    queue: deque[TaskRecord] = deque()
+    sources = [*by_status[FAILED].values(), *by_status[DISABLED].values(), *by_status[UNKNOWN].values()]
+    free = [task for task in made.derived["missing"] if not task.unmet and task.status is PENDING]
+    for number, task in enumerate([*sources, *free]):
+        if not number % A_WHILE:
+            yield
+        if not task.dependents:
+            continue
+        key = (task.family, own_state(task))
+        bit = bits.get(key)
+        if bit is None:
+            if len(bits) >= _MOST_CAUSES:
+                continue
+            bit = bits[key] = 1 << len(bits)
+        marks[task] = bit
+        queue.append(task)
+    own = set(marks)
+    looked = 0
+    while queue:
+        task = queue.popleft()
+        mark = marks[task]
+        for dependent in machine.dependents_of(task.id):
+            looked += 1
+            if dependent.status is PENDING:
+                known = marks.get(dependent, 0)
+                if known | mark != known:
+                    marks[dependent] = known | mark
+                    queue.append(dependent)
+        looked += 1
+        if looked >= A_WHILE:
+            looked = 0
+            yield
+    numbers: Counter[int] = Counter()
+    for number, (task, mark) in enumerate(marks.items()):
+        if task not in own:
+            numbers[mark] += 1
+        if not number % A_WHILE:
+            yield
+    for key, bit in bits.items():
+        made.holds_back[key] = sum(number for mark, number in numbers.items() if mark & bit)
+
+
+def finished(steps: Generator[Any, None, Survey]) -> Survey:
+    """Make a survey at once."""
+    made: list[Survey] = []
+
+    def run() -> Generator[None, None, None]:
+        made.append((yield from steps))
+
+    deque(run(), maxlen=0)
+    return made[0]
