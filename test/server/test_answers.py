@@ -277,7 +277,7 @@ def test_others_are_served_while_a_large_answer_is_made(served, monkeypatch):
 
 def test_an_error_within_a_large_answer(served, monkeypatch, caplog):
     served.batch(add(1))
-    monkeypatch.setattr(views, "serialize", lambda *args: 1 / 0)
+    monkeypatch.setattr(views, "serialize", lambda *args, **kwargs: 1 / 0)
     assert served.ask("GET", "/api/graph")[0] == 500
     assert "ZeroDivisionError" in caplog.text
     monkeypatch.undo()
