@@ -18,6 +18,7 @@ import traceback
 from multiprocessing import popen_fork
 from multiprocessing import process as _registry
 from multiprocessing import util as _util
+from time import thread_time
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 if TYPE_CHECKING:
@@ -78,13 +79,17 @@ class Forked(popen_fork.Popen):
     pid: int
     sentinel: int
     returncode: int | None
+    took: float
+    """CPU seconds of this process for the fork."""
 
     def _launch(self, process: TaskProcess) -> None:
         self.sentinel = -1
         prepared = _prepare()
+        before = thread_time()
         self.pid = os.fork()
         if self.pid == 0:
             _live(process, prepared)
+        self.took = thread_time() - before
         try:
             # Readable when the child has ended, and no descriptor of the child is needed for it.
             self.sentinel = os.pidfd_open(self.pid)

@@ -387,6 +387,11 @@ class TaskProcess(_Process):
                 return forked.Forked(process)
         return multiprocessing.Process._Popen(process)
 
+    @property
+    def fork_time(self) -> float:
+        """CPU seconds that this process spent on forking the child; 0 where that is not known."""
+        return getattr(self._popen, "took", 0.0)
+
     def _bootstrap(self, parent_sentinel: int | None = None) -> int:
         self.begin()
         return super()._bootstrap(parent_sentinel)  # type: ignore[misc, no-any-return]

@@ -98,6 +98,11 @@ class worker(Config):  # noqa: N801 - named after its section
         description="modules and packages, separated by commas, whose tasks this worker runs for others, as"
         " an assistant does; * stands for any text",
     )
+    huge_pages = BoolParameter(
+        default=True,
+        description="with executor = process: where the worker is large, have its memory mapped in huge pages"
+        " (Linux 6.1), which makes forks cheap; until older children end it may take twice the room",
+    )
     pool_start_method = Parameter(
         default="forkserver",
         description="with executor = pool: how its processes start, forkserver or spawn",

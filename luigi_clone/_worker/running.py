@@ -28,6 +28,7 @@ from luigi_clone.task_status import DONE, FAILED
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from luigi_clone._task_processes.huge_pages import HugePages
     from luigi_clone.task import Task
 
 logger = logging.getLogger("luigi-interface")
@@ -35,6 +36,8 @@ logger = logging.getLogger("luigi-interface")
 HISTORY_SLACK = 10_000
 """How many entries the history of a worker may have before repetitions are left out."""
 
+SLOW_FORK = 0.003
+"""CPU seconds of the worker for one fork from which on it is worth a thought."""
 _LAST_WORDS = 2.0  # seconds that a worker which is ended takes to tell the scheduler
 
 
@@ -52,6 +55,8 @@ class RunningTasks(SchedulingPhase):
     _endings: list[Ending]
     """Process groups that get SIGKILL when their grace is over."""
     _termination_guard: guard.TerminationGuard
+    _huge_pages: HugePages | None = None
+    """Made when a fork was slow."""
 
     def _sleeper(self) -> Iterator[None]:
         raise NotImplementedError
@@ -79,11 +84,22 @@ class RunningTasks(SchedulingPhase):
         try:
             with starting():
                 process.start()
+            self._note_fork(process.fork_time)
         except (
             Exception
         ):  # no process left, or a task that cannot be sent to one: this task fails, not the worker
             logger.exception("Could not start a process for task %s", task_id)
             self._judge(task_id, "Could not start a process for the task:\n" + traceback.format_exc())
+
+    def _note_fork(self, seconds: float) -> None:
+        """Make the next forks cheaper, if this one has taken long."""
+        if seconds < SLOW_FORK or not self._config.huge_pages:
+            return
+        if self._huge_pages is None:
+            from luigi_clone._task_processes.huge_pages import HugePages
+
+            self._huge_pages = HugePages()
+        self._huge_pages.forked(seconds)
 
     def _start_foreign(self, process: Any) -> None:
         if isinstance(self._task_result_queue, ResultQueue):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from peers import Engine, engines_of, parser, sample
 
-ROWS = [("small", "0", "300"), ("with 500 MiB", "500", "60")]
+ROWS = [("small", "0", "300"), ("with 500 MiB", "500", "300")]
 KINDS = ("forked", "pool", "bare-process", "bare-fork")
 
 
