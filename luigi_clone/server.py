@@ -29,6 +29,7 @@ from luigi_clone._web.doors import Doors, SettingError, cors, listen_addresses
 from luigi_clone._web.entrance import MetricsHandler, NothingThere, RootPathHandler, StaticHandler
 from luigi_clone._web.garbage import LOOK_EVERY, LongLived
 from luigi_clone._web.gate import Gate
+from luigi_clone._web.page import session
 from luigi_clone._web.turns import Direct, Turns
 from luigi_clone.configuration import get_config
 
@@ -77,6 +78,7 @@ def _application(maker: Direct, api: Api, log: AccessLog, doors: Doors | None) -
     return tornado.web.Application(
         [
             (r"/", RootPathHandler, {"maker": maker}),
+            *session.routes(maker.scheduler),
             (r"/api/(.*)", RPCHandler, {**shared, "api": api}),
             (r"/static/(.*)", StaticHandler, {"path": str(_STATIC)}),
             (r"/metrics", MetricsHandler, shared),

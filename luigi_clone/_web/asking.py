@@ -13,6 +13,7 @@ from tornado.httputil import HTTPHeaders, parse_body_arguments
 from luigi_clone._wire.tickets import LEASE_HEADER, REQUEST_ID_HEADER, RefusedError, Ticket
 
 _FORM = "application/x-www-form-urlencoded"
+_JSON = "application/json"
 _ONE_FIELD = b"data="
 _LONGEST_REQUEST_ID = 200
 _STOCK = Ticket()
@@ -38,19 +39,23 @@ class Asked(Protocol):
 def arguments_of(request: Asked) -> dict[str, Any]:
     """Return the keyword arguments of a call: the JSON object in the field ``data`` of body or query.
 
-    With the field in both places the body's counts, as the last one does of several; without it there are no
-    arguments. Raises RefusedError for anything but an object.
+    It may also be the whole body, in JSON. With the field in both places the body's counts, as the last one
+    does of several; without it there are no arguments. Raises RefusedError for anything but an object.
     """
+    if request.body and _is_json(request):
+        return _object(request.body, "the body")
     field = _field_of(request)
     return {} if field is None else _object(field, "the field 'data'")
 
 
 def batch_of(request: Asked) -> dict[str, Any]:
     """Return the object that a batch is asked for by: in the field ``data``, or as a body in JSON."""
+    return _object(request.body, "the body") if _is_json(request) else arguments_of(request)
+
+
+def _is_json(request: Asked) -> bool:
     kind = request.headers.get("Content-Type", "")
-    if kind.partition(";")[0].strip().lower() == "application/json":
-        return _object(request.body, "the body")
-    return arguments_of(request)
+    return not kind.startswith(_FORM) and kind.partition(";")[0].strip().lower() == _JSON
 
 
 def ticket_of(headers: HTTPHeaders) -> Ticket:

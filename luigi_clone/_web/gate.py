@@ -27,6 +27,8 @@ from luigi_clone._web.doors import Doors
 
 _PREFIX = "/api/"
 _METHODS = ("POST", "GET")
+_OF_PAGE = frozenset(("/api/session", "/api/sign_in", "/api/sign_out", "/api/stream"))
+"""What only the page asks for: seldom, and with cookies to be set or an answer without end."""
 _PIECE = 256 * 1024
 """Bytes that are handed to the network at once."""
 
@@ -112,7 +114,12 @@ class _Passage(HTTPMessageDelegate):
         self._is_closed = self._is_answered = False
 
     def headers_received(self, start_line: Any, headers: HTTPHeaders) -> Awaitable[None] | None:
-        if start_line.path.startswith(_PREFIX) and start_line.method in _METHODS:
+        path = start_line.path
+        if (
+            path.startswith(_PREFIX)
+            and start_line.method in _METHODS
+            and (path.partition("?")[0] not in _OF_PAGE)
+        ):
             self._request = _CallRequest(start_line, headers, self._connection)
             self._body: list[bytes] = []
             self._take_in()

@@ -29,7 +29,7 @@ worker_tokens={WORKER}
 enabled=true
 allowed_origins=["https://tools.example"]
 """
-WITHOUT_TOKEN = {"/", "/static/(.*)", "/history.css"}
+WITHOUT_TOKEN = {"/", "/static/(.*)", "/history.css", "/api/session", "/api/sign_in", "/api/sign_out"}
 """Routes that everybody gets."""
 
 

@@ -12,6 +12,7 @@ from luigi_clone._web.doors.headers import API, HeaderList, page_headers
 from luigi_clone._web.doors.hosts import HostCheck
 from luigi_clone._web.doors.limits import Buckets, peer_of
 from luigi_clone._web.doors.origins import foreign_reason
+from luigi_clone._web.doors.sessions import CSRF_HEADER, Session, Sessions, shows_csrf
 from luigi_clone._web.doors.settings import DoorSettings, read_settings
 from luigi_clone._web.doors.tls import make_ssl_context
 from luigi_clone._web.doors.tokens import Tokens
@@ -37,6 +38,10 @@ _NOTHING_SHOWN = (
     "as the scheduler's URL and the password prompt of a browser do as well."
 )
 _WRONG = "The token is none of this scheduler's."
+_NO_CSRF = (
+    f"This call changes something and comes with a session's cookie; then the header {CSRF_HEADER} has to "
+    "hold what api/session answers as 'csrf'."
+)
 _HOW = (
     "[auth] worker_tokens and admin_tokens, or the environment variables LUIGI_AUTH_WORKER_TOKENS and "
     "LUIGI_AUTH_ADMIN_TOKENS"
@@ -102,11 +107,14 @@ class Doors:
         self._hosts = HostCheck(bound_to_loopback, bound, settings.allowed_hosts)
         self._tokens = Tokens(settings.tokens)
         self._asks = bool(self._tokens)
-        self._readers: list[CredentialReader] = [self._read_authorization]
+        self._sessions = Sessions()
+        self._readers: list[CredentialReader] = [self._read_authorization, self._read_session]
         rate = settings.requests_per_second
         self._requests = Buckets(rate, settings.requests_burst or 10 * rate) if rate else None
         wrong = settings.wrong_tokens_per_minute
         self._wrong = Buckets(wrong / 60, _WRONG_AT_ONCE) if wrong else None
+        # a worker with a wrong token keeps nobody behind the same address from signing in
+        self._failed_sign_ins = Buckets(wrong / 60, _WRONG_AT_ONCE) if wrong else None
         self._page_headers = page_headers(settings.frame_ancestors)
 
     @classmethod
@@ -184,11 +192,20 @@ class Doors:
 
     def refuse_role(self, request: Asking, role: Role) -> Refusal | None:
         """Do the part of :meth:`refuse` that depends on ``role``: it may be known only from the body."""
-        if role is not Role.READ and (
-            reason := foreign_reason(request.headers, request.method or "", self._sharing.allowed_origins)
-        ):
-            return Refusal(403, reason)
+        if role is not Role.READ and (refusal := self.refuse_foreign(request)):
+            return refusal
         return self._refuse_credentials(request, role) if self._asks else None
+
+    def refuse_foreign(self, request: Asking) -> Refusal | None:
+        """Return why a change is refused that a browser makes for a page of another site."""
+        headers, allowed = request.headers, self._sharing.allowed_origins
+        reason = foreign_reason(headers, request.method or "", allowed)
+        return None if reason is None else Refusal(403, reason)
+
+    @property
+    def asks(self) -> bool:
+        """Whether there are tokens to ask for."""
+        return self._asks
 
     def role_of(self, request: Asking) -> Role | None:
         """Return what a caller may do, None for nothing at all. Without tokens everyone may do everything."""
@@ -205,16 +222,54 @@ class Doors:
         authorization = request.headers.get("Authorization")
         return None if authorization is None else self._tokens.role_of_header(authorization) or False
 
+    # -- sessions of the page ----------------------------------------------------------------
+
+    def sign_in(self, request: Asking, token: str) -> str:
+        """Begin a session with a token; return what its cookie holds.
+
+        Raises :class:`Refusal` for a token that is none of ours, and without a look at it after too many.
+        """
+        peer, now, failed = self._peer(request), self._clock(), self._failed_sign_ins
+        if failed is not None and (wait := failed.wait(peer, now)):
+            raise _too_many("Too many wrong tokens", wait)
+        role = self._tokens.role_of(token)
+        if role is not None:
+            return self._sessions.begin(role, now)
+        if failed is not None:
+            failed.take(peer, now)
+        logger.warning("A wrong token from %s, to sign in", peer)
+        raise Refusal(401, _WRONG)
+
+    def sign_out(self, request: Asking) -> None:
+        """End the session of a request, if it has one."""
+        self._sessions.end(request)
+
+    def session_of(self, request: Asking) -> Session | None:
+        """Return the session of a request that shows no token, None without one."""
+        if "Authorization" in request.headers or "Cookie" not in request.headers:
+            return None
+        return self._sessions.of(request, self._clock())
+
+    def refuse_without_csrf(self, request: Asking) -> Refusal | None:
+        """Return why a change by a session is refused: another page may send its cookie, not the header."""
+        session = self.session_of(request)
+        return None if session is None or shows_csrf(request, session) else Refusal(403, _NO_CSRF)
+
+    def _read_session(self, request: Asking) -> Verdict:
+        session = self.session_of(request)
+        return None if session is None else session.role
+
     def _refuse_credentials(self, request: Asking, needed: Role) -> Refusal | None:
         verdict = self._verdict(request)
         if verdict is None:
-            return Refusal(401, _NOTHING_SHOWN, _CHALLENGES)
+            return _nothing_shown(request)
         if verdict is False:
             return self._refuse_wrong_token(request)
         if verdict >= needed:
-            return None
-        if verdict is self.settings.anonymous and "Authorization" not in request.headers:
-            return Refusal(401, _NOTHING_SHOWN, _CHALLENGES)
+            return None if needed is Role.READ else self.refuse_without_csrf(request)
+        is_anonymous = verdict is self.settings.anonymous and self.session_of(request) is None
+        if is_anonymous and "Authorization" not in request.headers:
+            return _nothing_shown(request)
         return Refusal(403, f"This needs the role {needed.title}; the token has the role {verdict.title}.")
 
     def _refuse_wrong_token(self, request: Asking) -> Refusal:
@@ -268,6 +323,17 @@ class Doors:
         if is_error or "Origin" not in request.headers:
             return API
         return API + self._sharing.headers(request.headers, request.method or "")
+
+
+def _nothing_shown(request: Asking) -> Refusal:
+    """Return the answer to a caller who shows nothing.
+
+    A script of the page is not challenged: the browser would ask for a password where the page leads to its
+    own place to sign in.
+    """
+    headers = request.headers
+    is_script = "Accept-Language" in headers and "text/html" not in headers.get("Accept", "")
+    return Refusal(401, _NOTHING_SHOWN, () if is_script else _CHALLENGES)
 
 
 def _too_many(what: str, wait: int) -> Refusal:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import http.client
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote
 
 import tornado.web
 
@@ -59,10 +60,26 @@ class GuardedHandler(tornado.web.RequestHandler):
             self.set_header(name, value)
 
     def _answer_refusal(self, refusal: Refusal) -> None:
+        if refusal.status == 401 and self._is_shown_to_somebody():
+            # relative and of our own path alone: it leads to no other site, and behind any prefix
+            root = "../" * (self.request.path.count("/") - 1)
+            back = quote(f"../../{self.request.uri.lstrip('/')}", safe="")
+            self.redirect(f"{root or './'}static/visualiser/signin.html?back={back}")
+            return
         self.set_status(refusal.status)
         for name, value in refusal.headers:
             self.add_header(name, value)
         self.finish(error_page(refusal.status, refusal.reason))
+
+    def _is_shown_to_somebody(self) -> bool:
+        """Tell whether a browser shows the answer to a person, who can sign in."""
+        request = self.request
+        return (
+            request.method == "GET"
+            and not request.path.startswith("/api/")
+            and "text/html" in request.headers.get("Accept", "")
+            and "Authorization" not in request.headers
+        )
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Write Luigi's page for an error."""

@@ -29,16 +29,25 @@ class Buckets:
         """
         # taken out and put in again: the table is in the order of the last request
         level, since = self._table.pop(peer, (self._size, now))
-        level = min(self._size, level + (now - since) * self._rate)
-        wait = 0
-        if level >= 1:
+        level = self._filled(level, since, now)
+        wait = self._wait(level)
+        if not wait:
             level -= 1
-        else:
-            wait = max(1, math.ceil((1 - level) / self._rate))
         self._table[peer] = (level, now)
         if len(self._table) > self._peers:
             del self._table[next(iter(self._table))]
         return wait
+
+    def wait(self, peer: str, now: float) -> int:
+        """Return what :meth:`take` would, and take nothing."""
+        level, since = self._table.get(peer, (self._size, now))
+        return self._wait(self._filled(level, since, now))
+
+    def _filled(self, level: float, since: float, now: float) -> float:
+        return min(self._size, level + (now - since) * self._rate)
+
+    def _wait(self, level: float) -> int:
+        return 0 if level >= 1 else max(1, math.ceil((1 - level) / self._rate))
 
 
 def peer_of(remote_ip: str, headers: Mapping[str, str], trusted_proxies: Collection[str]) -> str:

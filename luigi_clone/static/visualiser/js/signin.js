@@ -6,13 +6,13 @@ import { find, icon, put } from './dom.js';
 const form = find('#signin'), field = find('#tok'), error = find('#tokerr');
 const query = new URLSearchParams(location.search);
 
-/** Where to go afterwards: a view of this page, and of no other site. */
+/** Where to go afterwards: a page of this scheduler, and of no other site. */
 function goal() {
-  const home = new URL('index.html', location.href);
+  const home = new URL('index.html', location.href), root = new URL('../../', location.href);
   const back = query.get('back') ?? '';
   let to;
   try { to = new URL(back, location.href); } catch { return home.href; }
-  return to.origin === home.origin && to.pathname === home.pathname ? to.href : home.href;
+  return to.origin === home.origin && to.pathname.startsWith(root.pathname) && !to.pathname.startsWith(`${root.pathname}api/`) ? to.href : home.href;
 }
 
 function tell(text) {
