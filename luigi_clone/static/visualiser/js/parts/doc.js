@@ -1,7 +1,21 @@
 // A docstring as a tree of plain nodes → elements. Text only ever enters as text.
 import { h } from '../dom.js';
 
-const TAGS = { p: 'p', em: 'em', strong: 'strong', code: 'code', pre: 'pre', ul: 'ul', ol: 'ol', li: 'li', h: 'h3', dl: 'dl', dt: 'dt', dd: 'dd', quote: 'blockquote' };
+const TAGS = {
+  p: 'p',
+  em: 'em',
+  strong: 'strong',
+  code: 'code',
+  pre: 'pre',
+  ul: 'ul',
+  ol: 'ol',
+  li: 'li',
+  h: 'h3',
+  dl: 'dl',
+  dt: 'dt',
+  dd: 'dd',
+  quote: 'blockquote',
+};
 const DEEPEST = 40;
 
 /** Tell whether a link may be followed: http, https and mailto, nothing that runs. */
@@ -25,7 +39,9 @@ export function docNodes(nodes, depth = 0) {
     const inner = [...(node.text ? [document.createTextNode(node.text)] : []), ...docNodes(node.c, depth + 1)];
     if (node.t === 'a') {
       const href = safeLink(node.href);
-      return href ? h('a', { href, rel: 'noopener noreferrer', target: '_blank', class: 'link' }, ...inner) : h('span', {}, ...inner);
+      return href
+        ? h('a', { href, rel: 'noopener noreferrer', target: '_blank', class: 'link' }, ...inner)
+        : h('span', {}, ...inner);
     }
     const tag = TAGS[node.t];
     if (!tag) return h('span', {}, ...inner);

@@ -27,14 +27,19 @@ export function lanesOf(attempts, lane, now) {
     if (!one) lanes.set(name, (one = { name, rows: [], free: [], running: 0 }));
     if (attempt.end === null) one.running++;
     let row = one.free.findIndex((end) => end <= attempt.start + 0.001);
-    if (row < 0) { row = one.rows.length; one.rows.push([]); }
+    if (row < 0) {
+      row = one.rows.length;
+      one.rows.push([]);
+    }
     one.rows[row].push(attempt);
     one.free[row] = attempt.end ?? Math.max(now, attempt.start) + 1e9;
   }
   return [...lanes.values()].sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
 }
 
-const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 2592000];
+const STEPS = [
+  1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 2592000,
+];
 
 /** Return times between which lines are drawn: at most `most`, on round local times. */
 export function ticksOf(from, to, most) {

@@ -1,18 +1,29 @@
 // The drawing of a graph: what is in view is there as elements, from far all of it is a handful of paths.
 import { s } from '../dom.js';
-import { edgePath, farPath, HEIGHT, holdsBack, INHERITED, nodeElement, WIDTH } from './graph-shapes.js';
+import { INHERITED } from '../words.js';
+import { edgePath, farPath, HEIGHT, holdsBack, nodeElement, WIDTH } from './graph-shapes.js';
 
-const FAR = 0.3, MID = 0.6, MOST = 2, LEAST = 0.02;
+const FAR = 0.3,
+  MID = 0.6,
+  MOST = 2,
+  LEAST = 0.02;
 
 export class GraphCanvas {
   /** @param {{onSelect: (node: any) => void, onOpen: (node: any) => void}} told */
   constructor(told) {
     this.told = told;
     this.layers = {};
-    for (const name of ['plain', 'bad', 'crit', 'hi']) this.layers[name] = s('path', { class: name === 'plain' ? 'e' : `e ${name}` });
+    for (const name of ['plain', 'bad', 'crit', 'hi'])
+      this.layers[name] = s('path', { class: name === 'plain' ? 'e' : `e ${name}` });
     this.far = s('g', { class: 'far', 'aria-hidden': 'true' });
     this.near = s('g', { class: 'near' });
-    this.world = s('g', {}, s('g', { class: 'edges', 'aria-hidden': 'true' }, ...Object.values(this.layers)), this.far, this.near);
+    this.world = s(
+      'g',
+      {},
+      s('g', { class: 'edges', 'aria-hidden': 'true' }, ...Object.values(this.layers)),
+      this.far,
+      this.near,
+    );
     this.svg = s('svg', { class: 'g', role: 'group', 'aria-label': 'Dependency graph' }, this.world);
     this.view = { k: 1, x: 0, y: 0 };
     this.shown = new Map();
@@ -58,7 +69,8 @@ export class GraphCanvas {
 
   /** Show all of it. */
   fit() {
-    const { width, height } = this.placed, pad = 24;
+    const { width, height } = this.placed,
+      pad = 24;
     const k = Math.max(LEAST, Math.min(1.15, (this.size.width - pad) / width, (this.size.height - pad - 44) / height));
     this.view = { k, x: (this.size.width - width * k) / 2, y: Math.max(12, (this.size.height - 44 - height * k) / 2) };
     this.redraw();
@@ -68,30 +80,46 @@ export class GraphCanvas {
   centre(id, k = 1) {
     const at = this.place.get(id);
     if (at === undefined) return;
-    this.view = { k, x: this.size.width / 2 - (this.placed.x[at] + WIDTH / 2) * k, y: this.size.height / 2 - (this.placed.y[at] + HEIGHT / 2) * k };
+    this.view = {
+      k,
+      x: this.size.width / 2 - (this.placed.x[at] + WIDTH / 2) * k,
+      y: this.size.height / 2 - (this.placed.y[at] + HEIGHT / 2) * k,
+    };
     this.redraw();
   }
 
   zoom(factor, px = this.size.width / 2, py = this.size.height / 2) {
-    const k = Math.min(MOST, Math.max(LEAST, this.view.k * factor)), by = k / this.view.k;
+    const k = Math.min(MOST, Math.max(LEAST, this.view.k * factor)),
+      by = k / this.view.k;
     this.view = { k, x: px - (px - this.view.x) * by, y: py - (py - this.view.y) * by };
     this.later();
   }
 
   later() {
-    this.frame ??= requestAnimationFrame(() => { this.frame = undefined; this.redraw(); });
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = undefined;
+      this.redraw();
+    });
   }
 
-  get distance() { return this.view.k < FAR ? 'far' : this.view.k < MID ? 'mid' : 'near'; }
+  get distance() {
+    return this.view.k < FAR ? 'far' : this.view.k < MID ? 'mid' : 'near';
+  }
 
   redraw() {
     if (!this.nodes) return;
     const { k, x, y } = this.view;
     this.world.setAttribute('transform', `translate(${x.toFixed(2)} ${y.toFixed(2)}) scale(${k.toFixed(4)})`);
-    const { width, height } = this.size, distance = this.distance;
+    const { width, height } = this.size,
+      distance = this.distance;
     const seen = [-x / k, -y / k, (width - x) / k, (height - y) / k];
     const [left, top, right, bottom] = this.region ?? [1, 1, 0, 0];
-    if (!this.fresh && distance === this.drawn && (distance === 'far' || (seen[0] >= left && seen[1] >= top && seen[2] <= right && seen[3] <= bottom))) return;
+    if (
+      !this.fresh &&
+      distance === this.drawn &&
+      (distance === 'far' || (seen[0] >= left && seen[1] >= top && seen[2] <= right && seen[3] <= bottom))
+    )
+      return;
     const [w, h] = [(seen[2] - seen[0]) / 2, (seen[3] - seen[1]) / 2];
     this.region = [seen[0] - w, seen[1] - h, seen[2] + w, seen[3] + h];
     this.realise(distance);
@@ -102,14 +130,25 @@ export class GraphCanvas {
 
   /** Have elements for the nodes in the region, and for the current one wherever it is. */
   realise(distance) {
-    const [left, top, right, bottom] = this.region, { x, y } = this.placed, wanted = new Set();
+    const [left, top, right, bottom] = this.region,
+      { x, y } = this.placed,
+      wanted = new Set();
     if (distance !== 'far') {
-      for (let at = 0; at < this.nodes.length; at++) if (x[at] < right && x[at] + WIDTH > left && y[at] < bottom && y[at] + HEIGHT > top) wanted.add(at);
+      for (let at = 0; at < this.nodes.length; at++)
+        if (x[at] < right && x[at] + WIDTH > left && y[at] < bottom && y[at] + HEIGHT > top) wanted.add(at);
     }
     if (this.current !== null) wanted.add(this.current);
-    const as = distance === 'far' ? 'mid' : distance, focused = this.svg.contains(document.activeElement);
-    if (this.drawn !== distance || this.fresh) { this.shown.clear(); this.near.replaceChildren(); }
-    for (const [at, node] of this.shown) if (!wanted.has(at)) { node.remove(); this.shown.delete(at); }
+    const as = distance === 'far' ? 'mid' : distance,
+      focused = this.svg.contains(document.activeElement);
+    if (this.drawn !== distance || this.fresh) {
+      this.shown.clear();
+      this.near.replaceChildren();
+    }
+    for (const [at, node] of this.shown)
+      if (!wanted.has(at)) {
+        node.remove();
+        this.shown.delete(at);
+      }
     const made = document.createDocumentFragment();
     for (const at of wanted) {
       if (this.shown.has(at)) continue;
@@ -121,22 +160,26 @@ export class GraphCanvas {
     this.near.append(made);
     this.far.toggleAttribute('hidden', distance !== 'far');
     this.far.setAttribute('display', distance === 'far' ? 'inline' : 'none');
-    if (focused && this.current !== null && !this.svg.contains(document.activeElement)) this.shown.get(this.current)?.focus({ preventScroll: true });
+    if (focused && this.current !== null && !this.svg.contains(document.activeElement))
+      this.shown.get(this.current)?.focus({ preventScroll: true });
   }
 
   mark(at, element) {
     const is = at === this.current;
     element.setAttribute('tabindex', is ? '0' : '-1');
-    if (is) element.setAttribute('aria-current', 'true'); else element.removeAttribute('aria-current');
+    if (is) element.setAttribute('aria-current', 'true');
+    else element.removeAttribute('aria-current');
     element.classList.toggle('faded', this.dimmed && this.nodes[at].state === 'done');
   }
 
   drawEdges(distance) {
-    const [left, top, right, bottom] = this.region, found = { plain: '', bad: '', crit: '', hi: '' };
+    const [left, top, right, bottom] = this.region,
+      found = { plain: '', bad: '', crit: '', hi: '' };
     this.edges.forEach(([from, to], at) => {
       const [a, b, c, d] = this.ends[at];
       if (distance !== 'far' && (a > right || c < left || b > bottom || d < top)) return;
-      const needed = this.nodes[from], needing = this.nodes[to];
+      const needed = this.nodes[from],
+        needing = this.nodes[to];
       let kind = 'plain';
       if (from === this.current || to === this.current) kind = 'hi';
       else if (this.critical && this.onPath.has(`${needed.id}\n${needing.id}`)) kind = 'crit';
@@ -153,8 +196,11 @@ export class GraphCanvas {
       if (!places.has(key)) places.set(key, []);
       places.get(key).push([this.placed.x[at], this.placed.y[at]]);
     });
-    this.far.replaceChildren(...[...places].map(([key, list]) =>
-      s('path', { class: `lot s-${key}${INHERITED.has(key) ? ' hollow' : ''}`, d: farPath(list, key === 'failed') })));
+    this.far.replaceChildren(
+      ...[...places].map(([key, list]) =>
+        s('path', { class: `lot s-${key}${INHERITED.has(key) ? ' hollow' : ''}`, d: farPath(list, key === 'failed') }),
+      ),
+    );
   }
 
   // -- what is told and asked from outside
@@ -171,9 +217,15 @@ export class GraphCanvas {
     if (changed) this.refresh();
   }
 
-  setDimmed(dimmed) { this.dimmed = dimmed; this.refresh(); }
+  setDimmed(dimmed) {
+    this.dimmed = dimmed;
+    this.refresh();
+  }
 
-  setCritical(critical) { this.critical = critical; this.refresh(); }
+  setCritical(critical) {
+    this.critical = critical;
+    this.refresh();
+  }
 
   refresh() {
     if (!this.nodes) return;
@@ -199,27 +251,51 @@ export class GraphCanvas {
   }
 
   reveal(at) {
-    const { k } = this.view, px = this.placed.x[at] * k + this.view.x, py = this.placed.y[at] * k + this.view.y, pad = 16;
+    const { k } = this.view,
+      px = this.placed.x[at] * k + this.view.x,
+      py = this.placed.y[at] * k + this.view.y,
+      pad = 16;
     const dx = px < pad ? pad - px : Math.min(0, this.size.width - pad - px - WIDTH * k);
     const dy = py < pad ? pad - py : Math.min(0, this.size.height - pad - 40 - py - HEIGHT * k);
-    if (dx || dy) { this.view.x += dx; this.view.y += dy; this.redraw(); }
+    if (dx || dy) {
+      this.view.x += dx;
+      this.view.y += dy;
+      this.redraw();
+    }
   }
 
   /** The node at a place of the screen, counted from the drawing's corner. */
   nodeAt(px, py) {
-    const wx = (px - this.view.x) / this.view.k, wy = (py - this.view.y) / this.view.k, slack = 2 / this.view.k;
-    return this.nodes?.findIndex((_, at) => wx >= this.placed.x[at] - slack && wx <= this.placed.x[at] + WIDTH + slack && wy >= this.placed.y[at] - slack && wy <= this.placed.y[at] + HEIGHT + slack) ?? -1;
+    const wx = (px - this.view.x) / this.view.k,
+      wy = (py - this.view.y) / this.view.k,
+      slack = 2 / this.view.k;
+    return (
+      this.nodes?.findIndex(
+        (_, at) =>
+          wx >= this.placed.x[at] - slack &&
+          wx <= this.placed.x[at] + WIDTH + slack &&
+          wy >= this.placed.y[at] - slack &&
+          wy <= this.placed.y[at] + HEIGHT + slack,
+      ) ?? -1
+    );
   }
 
   // -- pointer, wheel, keys
 
   listen() {
     const { svg } = this;
-    const at = (event) => { const box = svg.getBoundingClientRect(); return [event.clientX - box.left, event.clientY - box.top]; };
-    svg.addEventListener('wheel', (event) => {
-      event.preventDefault();
-      this.zoom(Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.0016)), ...at(event));
-    }, { passive: false });
+    const at = (event) => {
+      const box = svg.getBoundingClientRect();
+      return [event.clientX - box.left, event.clientY - box.top];
+    };
+    svg.addEventListener(
+      'wheel',
+      (event) => {
+        event.preventDefault();
+        this.zoom(Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.0016)), ...at(event));
+      },
+      { passive: false },
+    );
     svg.addEventListener('pointerdown', (event) => {
       if (event.button) return;
       svg.setPointerCapture(event.pointerId);
@@ -233,9 +309,16 @@ export class GraphCanvas {
       if (known && !this.moved && !this.pointers.size) this.click(at(event), event.detail);
     });
     svg.addEventListener('pointercancel', (event) => this.pointers.delete(event.pointerId));
-    svg.addEventListener('dblclick', (event) => { const hit = this.nodeAt(...at(event)); if (hit >= 0) this.told.onOpen(this.nodes[hit]); });
+    svg.addEventListener('dblclick', (event) => {
+      const hit = this.nodeAt(...at(event));
+      if (hit >= 0) this.told.onOpen(this.nodes[hit]);
+    });
     svg.addEventListener('keydown', (event) => this.key(event));
-    this.sized = new ResizeObserver(() => { this.measure(); this.fresh = true; this.redraw(); });
+    this.sized = new ResizeObserver(() => {
+      this.measure();
+      this.fresh = true;
+      this.redraw();
+    });
     this.sized.observe(svg);
   }
 
@@ -247,7 +330,8 @@ export class GraphCanvas {
     const other = [...this.pointers].find(([id]) => id !== pointer)?.[1];
     this.pointers.set(pointer, [px, py]);
     if (other) {
-      const was = Math.hypot(before[0] - other[0], before[1] - other[1]), is = Math.hypot(px - other[0], py - other[1]);
+      const was = Math.hypot(before[0] - other[0], before[1] - other[1]),
+        is = Math.hypot(px - other[0], py - other[1]);
       if (was > 0) this.zoom(is / was, (px + other[0]) / 2, (py + other[1]) / 2);
       return;
     }
@@ -259,7 +343,10 @@ export class GraphCanvas {
   click(place) {
     const hit = this.nodeAt(...place);
     if (hit < 0) return;
-    if (hit === this.current && this.nodes[hit].kind === 'group') { this.told.onOpen(this.nodes[hit]); return; }
+    if (hit === this.current && this.nodes[hit].kind === 'group') {
+      this.told.onOpen(this.nodes[hit]);
+      return;
+    }
     this.select(this.nodes[hit].id);
     this.shown.get(hit)?.focus({ preventScroll: true });
   }
@@ -281,13 +368,18 @@ export class GraphCanvas {
 
   /** The node that an arrow key leads to: along an edge, or the next one in the layer. */
   towards(way) {
-    const { y, layer, x } = this.placed, here = this.current;
+    const { y, layer, x } = this.placed,
+      here = this.current;
     const nearest = (list) => [...list].sort((a, b) => Math.abs(y[a] - y[here]) - Math.abs(y[b] - y[here]))[0];
     if (way === 'Left') return nearest(this.needs[here]);
     if (way === 'Right') return nearest(this.neededBy[here]);
-    const down = way === 'Down', near = [];
-    for (let at = 0; at < this.nodes.length; at++) if (at !== here && layer[at] === layer[here] && (down ? y[at] > y[here] : y[at] < y[here])) near.push(at);
-    return near.sort((a, b) => Math.abs(y[a] - y[here]) - Math.abs(y[b] - y[here]) || Math.abs(x[a] - x[here]) - Math.abs(x[b] - x[here]))[0];
+    const down = way === 'Down',
+      near = [];
+    for (let at = 0; at < this.nodes.length; at++)
+      if (at !== here && layer[at] === layer[here] && (down ? y[at] > y[here] : y[at] < y[here])) near.push(at);
+    return near.sort(
+      (a, b) => Math.abs(y[a] - y[here]) - Math.abs(y[b] - y[here]) || Math.abs(x[a] - x[here]) - Math.abs(x[b] - x[here]),
+    )[0];
   }
 
   close() {

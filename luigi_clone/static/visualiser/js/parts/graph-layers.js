@@ -13,8 +13,13 @@ const SHAPE = 1.7; // width to height that wrapping aims at
  * @returns {{x: Float64Array, y: Float64Array, layer: Int32Array, layers: number, width: number, height: number}}
  */
 export function placeInLayers(count, edges, sizes) {
-  const out = Array.from({ length: count }, () => []), into = Array.from({ length: count }, () => []);
-  for (const [from, to] of edges) if (from !== to) { out[from].push(to); into[to].push(from); }
+  const out = Array.from({ length: count }, () => []),
+    into = Array.from({ length: count }, () => []);
+  for (const [from, to] of edges)
+    if (from !== to) {
+      out[from].push(to);
+      into[to].push(from);
+    }
   const layer = rank(count, out, into);
   const groups = [];
   for (let node = 0; node < count; node++) (groups[layer[node]] ??= []).push(node);
@@ -23,12 +28,16 @@ export function placeInLayers(count, edges, sizes) {
 }
 
 function rank(count, out, into) {
-  const layer = new Int32Array(count), missing = into.map((list) => list.length), seen = new Uint8Array(count), order = [];
+  const layer = new Int32Array(count),
+    missing = into.map((list) => list.length),
+    seen = new Uint8Array(count),
+    order = [];
   const ready = [];
   for (let node = 0; node < count; node++) if (!missing[node]) ready.push(node);
   let next = 0;
   while (order.length < count) {
-    if (!ready.length) { // a cycle: the first node that is left goes first
+    if (!ready.length) {
+      // a cycle: the first node that is left goes first
       while (seen[next]) next++;
       ready.push(next);
     }
@@ -48,7 +57,8 @@ function rank(count, out, into) {
     const nearest = Math.min(...firstOf(out[node]).map((to) => layer[to])) - 1;
     layer[node] = Math.max(layer[node], nearest);
   }
-  const used = [...new Set(layer)].sort((a, b) => a - b), renumbered = new Map(used.map((old, at) => [old, at]));
+  const used = [...new Set(layer)].sort((a, b) => a - b),
+    renumbered = new Map(used.map((old, at) => [old, at]));
   return layer.map((old) => renumbered.get(old));
 }
 
@@ -56,11 +66,15 @@ const firstOf = (list) => list.slice(0, 1000); // Math.min takes arguments, of w
 
 function order(groups, out, into) {
   const place = [];
-  const number = (group) => group.forEach((node, at) => { place[node] = (at + 0.5) / group.length; });
+  const number = (group) =>
+    group.forEach((node, at) => {
+      place[node] = (at + 0.5) / group.length;
+    });
   groups.forEach(number);
   const mean = (list) => list.reduce((sum, node) => sum + place[node], 0) / list.length;
   for (let sweep = 0; sweep < SWEEPS; sweep++) {
-    const forth = sweep % 2 === 0, near = forth ? into : out;
+    const forth = sweep % 2 === 0,
+      near = forth ? into : out;
     for (const group of forth ? groups : [...groups].reverse()) {
       const wanted = new Map(group.map((node) => [node, near[node].length ? mean(near[node]) : place[node]]));
       group.sort((a, b) => wanted.get(a) - wanted.get(b) || place[a] - place[b]);
@@ -70,12 +84,16 @@ function order(groups, out, into) {
 }
 
 function coordinates(groups, out, into, layer, { width, height, gapX, gapY }) {
-  const count = layer.length, x = new Float64Array(count), y = new Float64Array(count), step = height + gapY;
+  const count = layer.length,
+    x = new Float64Array(count),
+    y = new Float64Array(count),
+    step = height + gapY;
   const rows = rowsOf(groups, { width, height, gapX, gapY });
   const tallest = Math.max(...groups.map((group) => Math.min(rows, group.length)));
   let left = 0;
   groups.forEach((group, at) => {
-    const columns = Math.ceil(group.length / rows), used = Math.ceil(group.length / columns);
+    const columns = Math.ceil(group.length / rows),
+      used = Math.ceil(group.length / columns);
     const top = ((tallest - used) * step) / 2;
     group.forEach((node, place) => {
       x[node] = left + (place % columns) * (width + gapX * 0.4);
@@ -84,9 +102,14 @@ function coordinates(groups, out, into, layer, { width, height, gapX, gapY }) {
     left += columns * (width + gapX * 0.4) - gapX * 0.4 + gapX + Math.min(120, group.length * 0.8) * (at < groups.length - 1);
   });
   const single = groups.filter((group) => group.length <= rows);
-  for (let pass = 0; pass < 4; pass++) for (const group of pass % 2 ? [...single].reverse() : single) straighten(group, pass % 2 ? out : into, y, step);
-  let top = Infinity, bottom = 0;
-  for (const at of y) { top = Math.min(top, at); bottom = Math.max(bottom, at); }
+  for (let pass = 0; pass < 4; pass++)
+    for (const group of pass % 2 ? [...single].reverse() : single) straighten(group, pass % 2 ? out : into, y, step);
+  let top = Infinity,
+    bottom = 0;
+  for (const at of y) {
+    top = Math.min(top, at);
+    bottom = Math.max(bottom, at);
+  }
   if (!count) top = 0;
   for (let node = 0; node < count; node++) y[node] -= top;
   return { x, y, width: Math.max(0, left - gapX), height: count ? bottom - top + height : 0 };
@@ -103,7 +126,9 @@ function rowsOf(groups, { width, height, gapX, gapY }) {
 
 /** Move the nodes of a layer towards the mean of their neighbours, in their order and never closer than `step`. */
 function straighten(group, near, y, step) {
-  const wanted = group.map((node) => (near[node].length ? near[node].reduce((sum, other) => sum + y[other], 0) / near[node].length : y[node]));
+  const wanted = group.map((node) =>
+    near[node].length ? near[node].reduce((sum, other) => sum + y[other], 0) / near[node].length : y[node],
+  );
   // blocks of nodes that touch move as one to the mean of what they want
   const blocks = [];
   wanted.forEach((want, at) => {

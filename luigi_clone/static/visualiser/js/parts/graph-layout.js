@@ -3,7 +3,9 @@
 import { placeInLayers } from './graph-layers.js';
 
 const DAGRE = '../../../vendor/dagre.esm.js';
-const MOST_NODES = 260, MOST_EDGES = 700, DEEPEST = 400;
+const MOST_NODES = 260,
+  MOST_EDGES = 700,
+  DEEPEST = 400;
 
 let dagre = null;
 
@@ -16,20 +18,38 @@ async function load() {
 async function placeByDagre(count, edges, { width, height, gapX, gapY }) {
   const { graphlib, layout } = await load();
   const graph = new graphlib.Graph({ multigraph: false });
-  graph.setGraph({ rankdir: 'LR', nodesep: gapY, edgesep: gapY, ranksep: gapX, ranker: count > 120 ? 'tight-tree' : 'network-simplex' });
+  graph.setGraph({
+    rankdir: 'LR',
+    nodesep: gapY,
+    edgesep: gapY,
+    ranksep: gapX,
+    ranker: count > 120 ? 'tight-tree' : 'network-simplex',
+  });
   graph.setDefaultEdgeLabel(() => ({}));
   for (let node = 0; node < count; node++) graph.setNode(String(node), { width, height });
   for (const [from, to] of edges) graph.setEdge(String(from), String(to));
   layout(graph);
-  const x = new Float64Array(count), y = new Float64Array(count);
+  const x = new Float64Array(count),
+    y = new Float64Array(count);
   for (let node = 0; node < count; node++) {
     const placed = graph.node(String(node));
     x[node] = placed.x - width / 2;
     y[node] = placed.y - height / 2;
   }
-  const bends = edges.map(([from, to]) => (graph.edge(String(from), String(to))?.points ?? []).map((point) => [point.x, point.y]));
-  const columns = [...new Set(x)].sort((a, b) => a - b), at = new Map(columns.map((left, place) => [left, place]));
-  return { x, y, bends, layer: Int32Array.from(x, (left) => at.get(left)), layers: columns.length, width: graph.graph().width, height: graph.graph().height };
+  const bends = edges.map(([from, to]) =>
+    (graph.edge(String(from), String(to))?.points ?? []).map((point) => [point.x, point.y]),
+  );
+  const columns = [...new Set(x)].sort((a, b) => a - b),
+    at = new Map(columns.map((left, place) => [left, place]));
+  return {
+    x,
+    y,
+    bends,
+    layer: Int32Array.from(x, (left) => at.get(left)),
+    layers: columns.length,
+    width: graph.graph().width,
+    height: graph.graph().height,
+  };
 }
 
 self.onmessage = async ({ data: { job, count, edges, sizes } }) => {

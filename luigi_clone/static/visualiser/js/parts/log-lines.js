@@ -44,31 +44,50 @@ export class LogLines {
     this.inError = false;
   }
 
-  get size() { return this.lines.length; }
+  get size() {
+    return this.lines.length;
+  }
 
   /** Take in the next piece of text; a line without its end waits for the rest and is shown meanwhile. */
   add(piece) {
     if (!piece) return;
-    if (this.partial) { this.lines.pop(); piece = this.partial + piece; this.inError = this.wasInError; }
+    if (this.partial) {
+      this.lines.pop();
+      piece = this.partial + piece;
+      this.inError = this.wasInError;
+    }
     const parts = piece.split('\n');
     this.partial = parts.pop();
     for (const part of parts) this.push(part);
     this.wasInError = this.inError;
     if (this.partial) this.push(this.partial);
     const over = this.lines.length - MOST_LINES;
-    if (over > 0) { this.lines.splice(0, over); this.dropped += over; }
+    if (over > 0) {
+      this.lines.splice(0, over);
+      this.dropped += over;
+    }
   }
 
   push(raw) {
     // a progress bar writes over its line: what it came to last is shown
     const kept = raw.replace(/\r$/, '');
     const clean = readable(kept.slice(kept.lastIndexOf('\r') + 1));
-    let rest = clean, time = '', level = '';
+    let rest = clean,
+      time = '',
+      level = '';
     const stamped = TIME.exec(rest);
-    if (stamped) { time = stamped[1].replace(',', '.'); rest = rest.slice(stamped[0].length); }
+    if (stamped) {
+      time = stamped[1].replace(',', '.');
+      rest = rest.slice(stamped[0].length);
+    }
     const told = LEVEL.exec(rest);
-    if (told) { level = told[1]; rest = rest.slice(told[0].length); }
-    else { const later = stamped ? LATER_LEVEL.exec(rest) : null; if (later) level = later[1]; }
+    if (told) {
+      level = told[1];
+      rest = rest.slice(told[0].length);
+    } else {
+      const later = stamped ? LATER_LEVEL.exec(rest) : null;
+      if (later) level = later[1];
+    }
     const raised = RAISED.test(rest);
     if (time || level) this.inError = BAD.has(level);
     else if (raised) this.inError = true;
@@ -81,7 +100,8 @@ export class LogLines {
 
   /** Return the places of all lines that hold `wanted`, whatever the case. */
   find(wanted) {
-    const low = wanted.toLowerCase(), found = [];
+    const low = wanted.toLowerCase(),
+      found = [];
     if (!low) return found;
     this.lines.forEach((line, at) => {
       if (line.text.toLowerCase().includes(low) || line.level.toLowerCase() === low || line.time.includes(low)) found.push(at);
