@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import socket
 from collections.abc import Callable, Generator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from luigi_clone.__version__ import ENGINE_VERSION
 from luigi_clone._scheduler.surveying import SurveyCalls
 from luigi_clone._scheduling import views
 from luigi_clone._scheduling.arguments import ArgumentError
@@ -73,6 +75,18 @@ class LargePages(SurveyCalls):
         cause = self.row_maker().why(task_id, deep=True)
         return {"task_id": task_id, "code": cause.code, "text": cause.text, "ids": list(cause.ids)}
 
+    def _overview(self) -> Steps:
+        from luigi_clone._scheduling.overview import overview
+
+        yield from self._surveyor.preparing()
+        told = overview(self.row_maker(), self._surveyor.durations)
+        return {**told, "name": socket.gethostname(), "version": ENGINE_VERSION}
+
+    def _family_durations(self, since: float | None = None, until: float | None = None) -> Steps:
+        from luigi_clone._scheduling.durations import by_family
+
+        return (yield from by_family(self._machine.attempts.ended, since, until))
+
     def _asked(
         self,
         text: str,
@@ -98,7 +112,19 @@ _LARGE: dict[str, Callable[..., Steps]] = {
     "task_page": LargePages._task_page,
     "task_ids": LargePages._task_ids,
     "explain_task": LargePages._explain_task,
+    "overview": LargePages._overview,
+    "family_durations": LargePages._family_durations,
 }
+
+
+def _list(steps: Steps) -> list[dict[str, Any]]:
+    """Make an answer that is a list at once."""
+    try:
+        while True:
+            next(steps)
+    except StopIteration as end:
+        told: list[dict[str, Any]] = end.value
+        return told
 
 
 def seconds_of(text: str) -> float | None:
@@ -142,6 +168,18 @@ class PageCalls(LargePages):
     def task_ids(self, query: str, limit: int = 10_000) -> dict[str, Any]:
         """Return the ids of the tasks that a query asks for, and how many there are."""
         return views.whole(self._task_ids(query, limit))
+
+    @rpc_method()
+    def overview(self) -> dict[str, Any]:
+        """Return what needs attention, and what goes on: counts, the last hour, workers, resources."""
+        return views.whole(self._overview())
+
+    @rpc_method()
+    def family_durations(
+        self, since: float | None = None, until: float | None = None
+    ) -> list[dict[str, Any]]:
+        """Return quartiles and more of the seconds that runs took that ended between two times, by family."""
+        return _list(self._family_durations(since, until))
 
     @rpc_method()
     def explain_task(self, task_id: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
 from luigi_clone._scheduler.parts import SchedulerParts
+from luigi_clone._scheduling.durations import Durations
 from luigi_clone._scheduling.rows import RowMaker
 from luigi_clone._scheduling.survey import Survey, Surveying, survey
 
@@ -31,6 +32,7 @@ class Surveyor:
         self._steps: Surveying | None = None
         self._latest: Survey | None = None
         self._cost = 0.0
+        self.durations = Durations()
         self._spent = 0.0
         self.background: Background | None = None
         """Set by a server: a survey that takes longer is then finished beside the calls."""
@@ -67,7 +69,7 @@ class Surveyor:
     def work(self, seconds: float) -> bool:
         """Go on with the survey for a while, or begin one; tell whether it is whole."""
         if self._steps is None:
-            self._steps, self._spent = survey(self._machine, self._clock()), 0.0
+            self._steps, self._spent = survey(self._machine, self._clock(), self.durations), 0.0
         begun = time.perf_counter()
         try:
             while True:

@@ -142,11 +142,6 @@ class ViewCalls(LargeViews):
         chosen = activity.attempts(self._machine, since, until, worker, family, limit)
         return [attempt._asdict() for attempt in chosen]
 
-    @rpc_method()
-    def overview(self) -> dict[str, Any]:
-        """Return counts of tasks by status and of workers, families with failures, and the last hour."""
-        return activity.overview(self._machine, self._clock())
-
     def resources(self) -> dict[str, dict[str, Any]]:
         """Return resource → how much there is and how much is used."""
         used = self._machine.used_resources()

@@ -1,17 +1,14 @@
-"""What goes on and what went on: runs and counts, for pages and tools."""
+"""What runs and what ran, for pages and tools."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
 
 from luigi_clone._scheduling.attempts import Attempt
 from luigi_clone._scheduling.machine import Machine
 from luigi_clone._scheduling.model import TaskRecord
-from luigi_clone.task_status import BATCH_RUNNING, DISABLED, FAILED, RUNNING
-
-_MANY_FAMILIES = 100
+from luigi_clone.task_status import BATCH_RUNNING, RUNNING
 
 
 def task_attempts(machine: Machine, task_id: str) -> list[Attempt]:
@@ -52,25 +49,3 @@ def _latest_first(machine: Machine) -> Iterator[Attempt]:
 
 def _current(task: TaskRecord) -> Attempt:
     return Attempt(task.id, task.family, task.worker_running, task.time_running, None, task.status)
-
-
-def overview(machine: Machine, now: float) -> dict[str, Any]:
-    """Return counts of tasks by status and of workers, families with failures, and the last hour."""
-    return {
-        "tasks": {status: len(tasks) for status, tasks in machine.by_status.items()},
-        "workers": len(machine.workers),
-        "paused": machine.paused,
-        "families": _families(machine),
-        "minutes": [minute._asdict() for minute in machine.attempts.minutes(now)],
-    }
-
-
-def _families(machine: Machine) -> list[dict[str, Any]]:
-    counts: dict[str, list[int]] = {}
-    for place, status in enumerate((FAILED, DISABLED)):
-        for task in machine.by_status[status].values():
-            counts.setdefault(task.family, [0, 0])[place] += 1
-    worst = sorted(counts.items(), key=lambda item: (-sum(item[1]), item[0]))[:_MANY_FAMILIES]
-    return [
-        {"family": family, "failed": failed, "disabled": disabled} for family, (failed, disabled) in worst
-    ]

@@ -11,7 +11,7 @@ from luigi_clone.task_status import DONE
 
 KEPT = 100_000
 """So many runs that have ended are remembered, the latest."""
-MINUTES = 60
+MINUTES = 120
 """For so many minutes it is remembered how many runs began and ended."""
 
 
@@ -40,6 +40,8 @@ class Attempts:
 
     def __init__(self) -> None:
         self.ended: deque[Attempt] = deque(maxlen=KEPT)  # in the order in which they ended
+        self.number = 0
+        """How many have ended, those that are forgotten included."""
         self._minutes: dict[int, list[int]] = {}
 
     def begin(self, now: float) -> None:
@@ -49,11 +51,14 @@ class Attempts:
     def end(self, task: TaskRecord, status: str, now: float) -> None:
         """Keep a run that has ended: ``task`` still tells of it."""
         self.ended.append(Attempt(task.id, task.family, task.worker_running, task.time_running, now, status))
+        self.number += 1
         self._minute(now)[1 if status is DONE else 2] += 1
 
     def restore(self, ended: Iterable[Iterable[Any]], minutes: Iterable[Iterable[int]]) -> None:
         """Take over what :meth:`kept` told."""
-        self.ended.extend(Attempt(*one) for one in ended)
+        restored = [Attempt(*one) for one in ended]
+        self.ended.extend(restored)
+        self.number += len(restored)
         self._minutes = {minute: [*counts] for minute, *counts in minutes}
 
     def kept(self) -> tuple[list[Attempt], list[tuple[int, ...]]]:
@@ -64,10 +69,10 @@ class Attempts:
         """Return the ended runs of one task, oldest first."""
         return [attempt for attempt in self.ended if attempt.task_id == task_id]
 
-    def minutes(self, now: float) -> Iterator[Minute]:
+    def minutes(self, now: float, number: int = 60) -> Iterator[Minute]:
         """Return the last hour minute by minute, oldest first, the one that is not over yet last."""
         current = int(now // 60)
-        for minute in range(current - MINUTES + 1, current + 1):
+        for minute in range(current - number + 1, current + 1):
             yield Minute(minute * 60, *self._minutes.get(minute, (0, 0, 0)))
 
     def _minute(self, now: float) -> list[int]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Generator, Iterable, Iterator
 from operator import attrgetter
-from typing import Any
 
+from luigi_clone._scheduling.durations import Durations
 from luigi_clone._scheduling.machine import Machine
 from luigi_clone._scheduling.model import TaskRecord
 from luigi_clone._scheduling.shown import STATES, is_missing_input, own_state, state_of
@@ -20,6 +20,19 @@ A_WHILE = 512
 """So many tasks are looked at between two steps."""
 
 _family = attrgetter("family")
+
+
+class Trouble:
+    """Tasks of one family and state that need attention: their number, the latest, what they hold back."""
+
+    __slots__ = ("bit", "holds_back", "latest", "number")
+
+    def __init__(self, bit: int) -> None:
+        self.bit = bit
+        self.number = 0
+        self.latest: list[TaskRecord] = []
+        self.holds_back: int | None = None
+        """How many tasks wait for any of them; None if that is not known."""
 
 
 class Survey:
@@ -34,8 +47,8 @@ class Survey:
         """State → the tasks that are PENDING or FAILED and in it, the latest first."""
         self.families: dict[str, Counter[str]] = {}
         """Family → state → number of tasks."""
-        self.holds_back: Counter[tuple[str, str]] = Counter()
-        """Family and state of tasks that need attention → number of tasks that wait for any of them."""
+        self.troubles: dict[tuple[str, str], Trouble] = {}
+        """Family and own state of tasks that need attention → what is known of these."""
 
     def state_of(self, task: TaskRecord) -> str:
         """Return the state of a task as its record and this survey tell."""
@@ -72,8 +85,8 @@ _PLAIN = {
 Surveying = Generator[None, None, Survey]
 
 
-def survey(machine: Machine, now: float) -> Surveying:
-    """Look at all tasks, a few at each step."""
+def survey(machine: Machine, now: float, durations: Durations) -> Surveying:
+    """Look at all tasks, a few at each step; let ``durations`` take in the runs that have ended."""
     made = Survey(now, machine.version)
     for sources in _sources(machine):
         yield from _spread(machine, sources, made.causes)
@@ -84,6 +97,7 @@ def survey(machine: Machine, now: float) -> Surveying:
                 made.families.setdefault(family, Counter())[state] += number
             yield
     yield from _count_held(machine, made)
+    yield from durations.catch_up(machine.attempts)
     return made
 
 
@@ -146,32 +160,22 @@ def _count_waiting(machine: Machine, made: Survey) -> Generator[None, None, None
 
 # ---- how many tasks are held back by a family
 
-_MOST_CAUSES = 256
-"""So many families with failures are told apart; of further ones it is not known how much they hold back."""
+_MOST_MARKS = 256
+"""So many families with trouble are told apart; of further ones it is not known how much they hold back."""
+_LATEST = 10
 
 
 def _count_held(machine: Machine, made: Survey) -> Generator[None, None, None]:
-    """Let each family's mark flow downstream; count the tasks that each mark came to."""
-    by_status = machine.by_status
-    bits: dict[tuple[str, str], int] = {}
+    """Let a mark of each family flow downstream; count the tasks that each mark came to."""
     marks: dict[TaskRecord, int] = {}
-    queue: deque[TaskRecord] = deque()
-    sources = [*by_status[FAILED].values(), *by_status[DISABLED].values(), *by_status[UNKNOWN].values()]
-    free = [task for task in made.derived["missing"] if not task.unmet and task.status is PENDING]
-    for number, task in enumerate([*sources, *free]):
-        if not number % A_WHILE:
-            yield
-        if not task.dependents:
-            continue
-        key = (task.family, own_state(task))
-        bit = bits.get(key)
-        if bit is None:
-            if len(bits) >= _MOST_CAUSES:
-                continue
-            bit = bits[key] = 1 << len(bits)
-        marks[task] = bit
-        queue.append(task)
+    for some in _slices(_in_trouble(machine, made)):
+        for task in some:
+            trouble = _trouble(made, task)
+            if trouble.bit and task.dependents:
+                marks[task] = trouble.bit
+        yield
     own = set(marks)
+    queue = deque(marks)
     looked = 0
     while queue:
         task = queue.popleft()
@@ -188,21 +192,32 @@ def _count_held(machine: Machine, made: Survey) -> Generator[None, None, None]:
             looked = 0
             yield
     numbers: Counter[int] = Counter()
-    for number, (task, mark) in enumerate(marks.items()):
-        if task not in own:
-            numbers[mark] += 1
-        if not number % A_WHILE:
-            yield
-    for key, bit in bits.items():
-        made.holds_back[key] = sum(number for mark, number in numbers.items() if mark & bit)
+    for some in _slices(marks):
+        numbers.update(marks[task] for task in some if task not in own)
+        yield
+    for trouble in made.troubles.values():
+        if trouble.bit:
+            trouble.holds_back = sum(number for mark, number in numbers.items() if mark & trouble.bit)
 
 
-def finished(steps: Generator[Any, None, Survey]) -> Survey:
-    """Make a survey at once."""
-    made: list[Survey] = []
+def _in_trouble(machine: Machine, made: Survey) -> list[TaskRecord]:
+    """Return the tasks that need attention by themselves, in each status the latest first."""
+    by_status = machine.by_status
+    return [
+        *reversed(by_status[FAILED].values()),
+        *(task for task in made.derived["missing"] if task.status is PENDING and not task.unmet),
+        *reversed(by_status[DISABLED].values()),
+        *reversed(by_status[UNKNOWN].values()),
+    ]
 
-    def run() -> Generator[None, None, None]:
-        made.append((yield from steps))
 
-    deque(run(), maxlen=0)
-    return made[0]
+def _trouble(made: Survey, task: TaskRecord) -> Trouble:
+    key = (task.family, own_state(task))
+    trouble = made.troubles.get(key)
+    if trouble is None:
+        number = len(made.troubles)
+        trouble = made.troubles[key] = Trouble(1 << number if number < _MOST_MARKS else 0)
+    trouble.number += 1
+    if len(trouble.latest) < _LATEST:
+        trouble.latest.append(task)
+    return trouble

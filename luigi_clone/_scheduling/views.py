@@ -27,7 +27,7 @@ Serialized = dict[str, Any]
 
 Row = tuple[str | None, str, Serialized]
 """Where the row stands in the answer: in which part of it (None: at its top), under which id; and the row."""
-Steps = Generator[Row | None, None, dict[str, Any] | None]
+Steps = Generator[Row | None, None, dict[str, Any] | list[Any] | None]
 """A large answer made row by row, so that others can have their turn meanwhile; each row is as of when it is
 made. None stands for a while without a row. What is returned, if anything, is the answer instead."""
 
@@ -37,7 +37,7 @@ _A_WHILE = 256
 
 def whole(steps: Steps) -> dict[str, Any]:
     """Make an answer at once."""
-    instead: list[dict[str, Any] | None] = []
+    instead: list[Any] = []
 
     def made() -> Generator[Row | None, None, None]:
         instead.append((yield from steps))
@@ -47,7 +47,8 @@ def whole(steps: Steps) -> dict[str, Any]:
         if row is not None:
             part, task_id, shown = row
             (answer if part is None else answer.setdefault(part, {}))[task_id] = shown
-    return answer if instead[0] is None else instead[0]
+    told: dict[str, Any] = answer if instead[0] is None else instead[0]
+    return told
 
 
 def public_params(task: TaskRecord) -> dict[str, Any]:

@@ -68,7 +68,7 @@ class LargeAnswer:
             self._is_first = False
             self._rows.clear()
 
-    def _finish(self, instead: dict[str, Any] | None) -> None:
+    def _finish(self, instead: dict[str, Any] | list[Any] | None) -> None:
         if instead is not None:
             self._package.add(encoded(instead) + b"}")
             return

@@ -315,6 +315,7 @@ _declare(
     offset=(kinds.COUNT, 0),
     limit=(kinds.COUNT, 50),
 )
+_declare("family_durations", _VIEW, since=(kinds.NUMBER_OR_NONE, None), until=(kinds.NUMBER_OR_NONE, None))
 _declare("task_ids", _VIEW, query=TEXT, limit=(kinds.COUNT, 10_000))
 _declare(
     "task_log",

@@ -100,13 +100,16 @@ def test_overview(bench: Bench) -> None:
         "FAILED": 1,
         "DISABLED": 1,
     }
-    assert (told["workers"], told["paused"]) == (1, False)
-    assert told["families"] == [{"family": "B", "failed": 1, "disabled": 1}]
+    assert (told["workers_total"], told["paused"]) == (1, False)
+    assert [(one["family"], one["failed"], one["disabled"]) for one in told["families"]] == [
+        ("B", 1, 1),
+        ("A", 0, 0),
+    ]
     assert len(told["minutes"]) == 60
     assert told["minutes"][-3:] == [
-        {"time": 6000, "started": 1, "done": 1, "failed": 0},
-        {"time": 6060, "started": 0, "done": 0, "failed": 0},
-        {"time": 6120, "started": 1, "done": 0, "failed": 1},
+        {"at": 6000, "time": 6000, "started": 1, "done": 1, "failed": 0},
+        {"at": 6060, "time": 6060, "started": 0, "done": 0, "failed": 0},
+        {"at": 6120, "time": 6120, "started": 1, "done": 0, "failed": 1},
     ]
 
 
@@ -118,7 +121,7 @@ def test_ring_is_bounded() -> None:
         attempts.end(task, "DONE", number)
     assert len(attempts.ended) == KEPT
     assert attempts.ended[0].end == 5
-    assert len(attempts.kept()[1]) <= 61
+    assert len(attempts.kept()[1]) <= 121
     again = Attempts()
     again.restore(*attempts.kept())
     assert again.kept() == attempts.kept()
