@@ -1,12 +1,14 @@
 // The drawing of a graph: what is in view is there as elements, from far all of it is a handful of paths.
-import { s } from '../dom.js';
+import { h, s } from '../dom.js';
 import { INHERITED } from '../words.js';
 import { edgePath, farPath, HEIGHT, holdsBack, nodeElement, WIDTH } from './graph-shapes.js';
 
-const FAR = 0.3,
-  MID = 0.6,
+const FAR = 0.5,
+  MID = 0.62,
   MOST = 2,
   LEAST = 0.02;
+const MARGIN = 0.25; // of the view is drawn beyond each of its edges
+const REST = 120; // ms without a move after which it is drawn anew
 
 export class GraphCanvas {
   /** @param {{onSelect: (node: any) => void, onOpen: (node: any) => void}} told */
@@ -25,7 +27,11 @@ export class GraphCanvas {
       this.near,
     );
     this.svg = s('svg', { class: 'g', role: 'group', 'aria-label': 'Dependency graph' }, this.world);
+    // the drawing is a picture a little larger than the view: while it is moved only the picture moves
+    this.plane = h('div', { class: 'plane' }, this.svg);
+    this.element = h('div', { class: 'view' }, this.plane);
     this.view = { k: 1, x: 0, y: 0 };
+    this.base = this.view;
     this.shown = new Map();
     this.critical = true;
     this.dimmed = false;
@@ -63,7 +69,7 @@ export class GraphCanvas {
   // -- the view
 
   measure() {
-    const box = this.svg.getBoundingClientRect();
+    const box = this.element.getBoundingClientRect();
     this.size = { width: box.width || 800, height: box.height || 500 };
   }
 
@@ -77,12 +83,12 @@ export class GraphCanvas {
   }
 
   /** Show a node in the middle, readable. */
-  centre(id, k = 1) {
+  centre(id, k = 1, across = 0.5) {
     const at = this.place.get(id);
     if (at === undefined) return;
     this.view = {
       k,
-      x: this.size.width / 2 - (this.placed.x[at] + WIDTH / 2) * k,
+      x: this.size.width * across - (this.placed.x[at] + WIDTH / 2) * k,
       y: this.size.height / 2 - (this.placed.y[at] + HEIGHT / 2) * k,
     };
     this.redraw();
@@ -98,8 +104,30 @@ export class GraphCanvas {
   later() {
     this.frame ??= requestAnimationFrame(() => {
       this.frame = undefined;
-      this.redraw();
+      this.glide();
     });
+  }
+
+  /** Move the picture; draw it anew when it does not cover the view any more, and at rest. */
+  glide() {
+    const { k, x, y } = this.view,
+      { base, size } = this,
+      by = k / base.k,
+      left = x - base.x * by,
+      top = y - base.y * by;
+    const beyond = MARGIN * by,
+      covers =
+        left - size.width * beyond <= 0 &&
+        top - size.height * beyond <= 0 &&
+        left + size.width * (by + beyond) >= size.width &&
+        top + size.height * (by + beyond) >= size.height;
+    clearTimeout(this.resting);
+    if (!covers || by > 2.5) {
+      this.redraw();
+      return;
+    }
+    this.plane.style.transform = `translate(${left.toFixed(2)}px, ${top.toFixed(2)}px) scale(${by.toFixed(5)})`;
+    this.resting = setTimeout(() => this.redraw(), REST);
   }
 
   get distance() {
@@ -107,21 +135,21 @@ export class GraphCanvas {
   }
 
   redraw() {
+    clearTimeout(this.resting);
     if (!this.nodes) return;
-    const { k, x, y } = this.view;
-    this.world.setAttribute('transform', `translate(${x.toFixed(2)} ${y.toFixed(2)}) scale(${k.toFixed(4)})`);
-    const { width, height } = this.size,
+    const { k, x, y } = this.view,
+      { width, height } = this.size,
       distance = this.distance;
-    const seen = [-x / k, -y / k, (width - x) / k, (height - y) / k];
-    const [left, top, right, bottom] = this.region ?? [1, 1, 0, 0];
-    if (
-      !this.fresh &&
-      distance === this.drawn &&
-      (distance === 'far' || (seen[0] >= left && seen[1] >= top && seen[2] <= right && seen[3] <= bottom))
-    )
-      return;
-    const [w, h] = [(seen[2] - seen[0]) / 2, (seen[3] - seen[1]) / 2];
-    this.region = [seen[0] - w, seen[1] - h, seen[2] + w, seen[3] + h];
+    this.base = { ...this.view };
+    this.plane.style.transform = '';
+    this.world.setAttribute(
+      'transform',
+      `translate(${(x + width * MARGIN).toFixed(2)} ${(y + height * MARGIN).toFixed(2)}) scale(${k.toFixed(4)})`,
+    );
+    this.region = [-x - width * MARGIN, -y - height * MARGIN, width * (1 + MARGIN) - x, height * (1 + MARGIN) - y].map(
+      (edge) => edge / k,
+    );
+    if (!this.fresh && distance === 'far' && this.drawn === 'far') return;
     this.realise(distance);
     this.drawEdges(distance);
     this.drawn = distance;
@@ -285,7 +313,7 @@ export class GraphCanvas {
   listen() {
     const { svg } = this;
     const at = (event) => {
-      const box = svg.getBoundingClientRect();
+      const box = this.element.getBoundingClientRect();
       return [event.clientX - box.left, event.clientY - box.top];
     };
     svg.addEventListener(
@@ -319,7 +347,7 @@ export class GraphCanvas {
       this.fresh = true;
       this.redraw();
     });
-    this.sized.observe(svg);
+    this.sized.observe(this.element);
   }
 
   drag(pointer, [px, py]) {
@@ -384,6 +412,7 @@ export class GraphCanvas {
 
   close() {
     this.sized.disconnect();
+    clearTimeout(this.resting);
     if (this.frame) cancelAnimationFrame(this.frame);
   }
 }

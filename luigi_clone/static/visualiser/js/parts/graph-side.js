@@ -42,14 +42,18 @@ export class GraphSide {
       if (node.kind === 'group') for (const [state, n] of Object.entries(node.states)) sum[state] = (sum[state] ?? 0) + n;
       else sum[node.state] = (sum[node.state] ?? 0) + 1;
     }
-    const tasks = Object.values(sum).reduce((a, b) => a + b, 0);
+    const tasks = Object.values(sum).reduce((a, b) => a + b, 0),
+      nodes = this.graphShown.nodes.length;
     put(
       this.counts,
       h(
         'header',
         {},
         h('h2', { text: 'In this graph' }),
-        h('div', { class: 'side', text: `${plural(this.graphShown.nodes.length, 'node')}, ${plural(tasks, 'task')}` }),
+        h('div', {
+          class: 'side',
+          text: nodes === tasks ? plural(tasks, 'task') : `${plural(nodes, 'node')}, ${plural(tasks, 'task')}`,
+        }),
       ),
       h(
         'dl',
@@ -217,7 +221,7 @@ export function graphList(graph, placed, open) {
         h('span', { class: 'par', text: node.kind === 'group' ? `×${number(node.n)} ${detailOf(node)}` : detailOf(node) }),
       ),
       h('td', { class: 'soft hide-s', text: told(node.id) }),
-      h('td', { class: 'num soft hide-s', text: duration(node.took) }),
+      h('td', { class: 'num soft hide-s nowrap', text: duration(node.took) }),
     );
   };
   return h(

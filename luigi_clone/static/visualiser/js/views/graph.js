@@ -111,7 +111,7 @@ class GraphView {
     this.card = h(
       'section',
       { class: 'card canvas', 'aria-label': 'Dependency graph' },
-      this.canvas.svg,
+      this.canvas.element,
       this.legend,
       this.cover,
     );
@@ -277,7 +277,8 @@ class GraphView {
       [this.params.selected, this.graph.root].find((id) => this.graph.nodes.some((node) => node.id === id)) ??
       this.graph.nodes[0].id;
     this.canvas.fit();
-    if (innerWidth < PHONE && this.canvas.view.k < 0.8) this.canvas.centre(wanted, 0.9);
+    if (innerWidth < PHONE && this.canvas.view.k < 0.8)
+      this.canvas.centre(wanted, 0.9, this.params.direction === 'needed_by' ? 0.3 : 0.7);
     this.canvas.select(wanted, { tell: false });
     this.side.select(this.graph.nodes.find((node) => node.id === wanted));
   }
