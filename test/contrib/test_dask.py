@@ -22,6 +22,8 @@ from luigi_clone.worker import Worker
 from test.contrib import dask_pipeline as pipeline
 from test.services import require_service
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 # DASK_TASKS=2000 shows more, and takes minutes.
 TASKS = int(os.environ.get("DASK_TASKS", "200"))

@@ -19,6 +19,7 @@ STOCK_REQUIREMENTS = [
     "requests>=2.32",
     "pytest>=8",
     "pytest-timeout>=2.3",
+    "pytest-xdist>=3.5",
 ]
 
 

@@ -143,7 +143,7 @@ class IgnoresSigterm(Incomplete):
 
     def run(self) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        deadline = time.monotonic() + 8
+        deadline = time.monotonic() + 14
         while time.monotonic() < deadline:
             time.sleep(0.1)
 
@@ -165,7 +165,7 @@ class Quick(luigi.Task):
 def test_05_05_timeout_ends_a_task_that_ignores_sigterm_and_stalls_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(luigi.worker.TaskProcess, "termination_grace", 1.5, raising=False)
+    monkeypatch.setattr(luigi.worker.TaskProcess, "termination_grace", 4, raising=False)
     timeouts: list[str] = []
     IgnoresSigterm.event_handler(luigi.Event.TIMEOUT)(lambda _, message: timeouts.append(message))
     started = time.time()
@@ -177,9 +177,9 @@ def test_05_05_timeout_ends_a_task_that_ignores_sigterm_and_stalls_no_other(
     statuses = [status for t, status, _ in worker._add_task_history if t == IgnoresSigterm()]
     assert statuses == ["PENDING", "FAILED"]
     assert len(timeouts) == 1
-    assert time.time() - started < 6
+    assert time.time() - started < 12
     finished = [float((tmp_path / str(n)).read_text()) - started for n in range(6)]
-    assert max(finished) < 3, "the other slot went on while the late task was being ended"
+    assert max(finished) < 5, "the other slot went on while the late task was being ended"
 
 
 ORPHANS = """

@@ -85,7 +85,7 @@ def writes_years_in_fewer_than_four_digits(value):
 @pytest.mark.parametrize(
     ("param", "values"), PARAMETERS, ids=[f"{n}-{type(p).__name__}" for n, (p, _) in enumerate(PARAMETERS)]
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_reading_what_was_written_gives_the_value(param, values, data):
     try:

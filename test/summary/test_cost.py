@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import luigi
+import pytest
 from luigi import execution_summary
 
 from test.summary.workers import FAILED, RAN, FinishedWorker, P, body
@@ -40,6 +41,7 @@ def test_pending_tasks_are_asked_once_for_what_they_require():
     assert Link.asked == Counter(range(1, 3000))
 
 
+@pytest.mark.slow
 def test_pending_tasks_are_not_asked_for_what_the_worker_knows():
     Link.asked.clear()
     worker = chain(Link, 100_000)

@@ -59,7 +59,7 @@ class Kept(io.BytesIO):
 
 
 @codecs
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     parts=st.lists(st.binary(max_size=300) | st.just(b"ab" * 40_000), max_size=4),
     drip=st.integers(1, 50),

@@ -98,7 +98,7 @@ def paths_of(patterns, first, days):
     return [(first + timedelta(number)).strftime(p) for number in range(days) for p in patterns]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.sampled_from(LAYOUTS), dates, st.integers(1, 45), st.data())
 def test_local_files(patterns, first, days, data):
     with tempfile.TemporaryDirectory() as folder:
@@ -110,7 +110,7 @@ def test_local_files(patterns, first, days, data):
             assert missing(RangeDaily, of, first, days) == said_by_each(of, first, days)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.sampled_from(LAYOUTS), st.sampled_from(STORES), dates, st.integers(1, 45), st.data())
 def test_other_stores(patterns, kind, first, days, data):
     store = kind()
