@@ -30,11 +30,11 @@ export function plural(n, one, many = `${one}s`) {
   return `${number(n)} ${n === 1 ? one : many}`;
 }
 
-/** Seconds → `0.4 s`, `31 s`, `6 min 02 s`, `2 h 05 min`, `3 d 04 h`; null → `–`. */
+/** Seconds → `< 0.1 s`, `0.4 s`, `31 s`, `6 min 02 s`, `2 h 05 min`, `3 d 04 h`; null → `–`. */
 export function duration(seconds) {
   if (seconds === null || seconds === undefined || Number.isNaN(seconds)) return UNKNOWN;
   const t = Math.max(0, seconds);
-  if (t < 0.95) return t === 0 ? '0 s' : `${Math.max(0.1, Math.round(t * 10) / 10)} s`;
+  if (t < 0.95) return t === 0 ? '0 s' : t < 0.1 ? '< 0.1 s' : `${Math.round(t * 10) / 10} s`;
   if (t < 59.5) return `${Math.round(t)} s`;
   const two = n => String(n).padStart(2, '0');
   if (t < 3599.5) return `${Math.floor(Math.round(t) / 60)} min ${two(Math.round(t) % 60)} s`;

@@ -18,7 +18,7 @@ const COLUMNS = [['st', 'Status', 'state'], ['ta', 'Task', 'family'], ['wh', 'Wh
 const NUMBERS = new Set(['pr', 'up', 'du']);
 const LATEST_FIRST = new Set(['priority', 'updated', 'took']);
 const MOST_STILL = 50; // turning rings in view
-const OLD = 10; // seconds: derived states are told as older than this
+const OLD = 60; // seconds: derived states are told as older than this
 const MOST_IDS = 10_000;
 
 /** Show the list. */
@@ -73,7 +73,7 @@ class Tasks {
   // -- address
 
   show(params) {
-    const sort = COLUMNS.some(([, , key]) => key === params.sort) ? params.sort : 'state';
+    const sort = COLUMNS.some(([, , key]) => key && key === params.sort) ? params.sort : 'state';
     this.want = { q: params.q ?? '', sort, desc: params.desc === '1', page: Math.max(1, Number.parseInt(params.page, 10) || 1), rows: Math.min(1000, Math.max(1, Number.parseInt(params.rows, 10) || 50)) };
     this.bar.set(this.want.q);
     for (const head of this.heads) {
