@@ -99,13 +99,23 @@ class Overview {
     const small = {
       attention: states.failed ? `${plural(states.failed, 'task')} failed` : '',
       moving: `${number(room.busy)} of ${plural(room.total, 'slot')} busy`,
-      waiting: states.ready ? `${number(states.ready)} ${states.ready === 1 ? 'needs' : 'need'} only a slot` : '',
+      waiting: this.waitsFor(),
       finished: `${percent(groups.finished, total)} of ${number(total)}`,
     };
     const one = state => h('li', {}, h('a', { class: `st s-${state}${states[state] ? '' : ' zero'}`, href: href('tasks', { q: `status:${state}` }) }, stateIcon(state), `${WORDS[state]} `, h('b', { text: number(states[state] ?? 0) })));
     return h('div', { class: 'card' }, statesBar(states, 'sb bandbar'), h('div', { class: 'board' }, Object.entries(GROUPS).map(([group, all]) =>
       h('section', { 'aria-label': `Count: ${GROUP_WORDS[group]}` }, h('h2', { text: GROUP_WORDS[group] }),
         h('p', { class: 'big' }, h('span', { text: number(groups[group] ?? 0) }), ' ', h('small', { text: small[group] })), h('ul', {}, all.map(one))))));
+  }
+
+  waitsFor() {
+    const taken = this.mostWanted(), ready = this.told.states.ready ?? 0;
+    if (taken) return `${number(taken.waiting)} ${taken.waiting === 1 ? 'waits' : 'wait'} for ${taken.name}`;
+    return ready ? `${number(ready)} ${ready === 1 ? 'needs' : 'need'} only a slot` : '';
+  }
+
+  mostWanted() {
+    return this.told.resources.reduce((most, one) => (one.waiting > (most?.waiting ?? 0) ? one : most), null);
   }
 
   attention() {
@@ -182,14 +192,14 @@ class Overview {
   resources() {
     const all = this.told.resources;
     if (!all.length) return null;
-    const waits = all.reduce((most, one) => (one.waiting > (most?.waiting ?? 0) ? one : most), null);
+    const waits = this.mostWanted();
     const rows = all.slice(0, MOST_RESOURCES).map(one => {
       const full = one.total > 0 && one.used >= one.total;
       const text = `${number(one.used)}/${number(one.total)}${full ? ' full' : ''}`;
       return h('li', {}, h('a', { class: 'ellip', href: href('workers', { show: 'resources' }), title: one.name, text: one.name }), meter(one.used, one.total, { label: `${number(one.used)} of ${number(one.total)} used` }),
         h('span', { class: full ? 'st s-missing nowrap' : 'soft nowrap', text }));
     });
-    return card('resources', h('a', { href: href('workers', { show: 'resources' }), text: 'Resources' }), waits ? `${plural(waits.waiting, 'task')} wait for ${waits.name}` : '', h('ul', { class: 'wl' }, rows));
+    return card('resources', h('a', { href: href('workers', { show: 'resources' }), text: 'Resources' }), waits ? `${plural(waits.waiting, 'task')} ${waits.waiting === 1 ? 'waits' : 'wait'} for ${waits.name}` : '', h('ul', { class: 'wl' }, rows));
   }
 
   /** The view is left. */

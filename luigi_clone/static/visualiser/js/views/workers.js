@@ -153,7 +153,7 @@ class Workers {
   }
 
   facts(one, now, { off, silent, asked }) {
-    const root = one.first_task_display_name;
+    const root = one.first_task_display_name?.replace(/\(\)$/, '');
     return [
       root ? h('span', {}, 'Root ', h('b', {}, h('a', { href: href('graph', { id: one.first_task }), text: root }))) : null,
       one.host ? h('span', {}, 'Host ', h('b', { text: one.host })) : null,
