@@ -136,7 +136,7 @@ def browser() -> Iterator[Any]:
 
 
 class Shown:
-    """A page in the browser. ``trouble`` is what it reported: a test fails if that is not empty at its end."""
+    """A page in the browser. ``trouble`` is what it reported: a test fails if it is not empty."""
 
     def __init__(self, page: Any, url: str) -> None:
         self.page, self.url = page, url
@@ -203,6 +203,6 @@ def shown_in(browser: Any, url: str, **how: Any) -> Iterator[Shown]:
 
 @pytest.fixture
 def shown(browser: Any, scheduler: Scheduler) -> Iterator[Shown]:
-    """A page at 1280 × 800 in the light theme that reports nothing bad."""
+    """A page at 1280 by 800 in the light theme that reports nothing bad."""
     with shown_in(browser, scheduler.url, color_scheme="light") as page:
         yield page

@@ -1,6 +1,6 @@
 """A small pipeline that leaves every state behind which the page can show.
 
-``Everything`` ends by itself: done, failed, disabled, missing and what waits for these. ``Held`` does not: its
+``Everything`` ends by itself: done, failed, disabled, missing and what waits for them. ``Held`` does not: its
 tasks listen for messages until their worker is ended, so that something runs while pages are looked at.
 """
 
@@ -38,7 +38,7 @@ class Day(Written):
     carrier = luigi.Parameter(default="EV")
 
     def run(self):
-        print(f"reading day {self.number}")  # noqa: T201 - for the log
+        print(f"reading day {self.number}")
         super().run()
 
 
@@ -134,7 +134,7 @@ class Listening(Written):
         self.set_tracking_url("https://example.org/job/17")
         self.set_status_message("524 of 842 flights parsed")
         self.set_progress_percentage(62)
-        print("listening")  # noqa: T201 - for the log
+        print("listening")
         while True:
             message = self.scheduler_messages.get()
             message.respond(f"heard {message.content}")
