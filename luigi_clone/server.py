@@ -25,6 +25,7 @@ from luigi_clone._web import history
 from luigi_clone._web.access import ALL, CALLS, ERRORS, AccessLog
 from luigi_clone._web.api import Api, RPCHandler
 from luigi_clone._web.background import Background
+from luigi_clone._web.connections import CallServer
 from luigi_clone._web.doors import Doors, SettingError, cors, listen_addresses
 from luigi_clone._web.entrance import MetricsHandler, NothingThere, RootPathHandler, StaticHandler
 from luigi_clone._web.garbage import LOOK_EVERY, LongLived
@@ -123,9 +124,7 @@ def _listen(
             bound.close()
         raise
     api = Api(maker, doors)
-    http = tornado.httpserver.HTTPServer(
-        Gate(_application(maker, api, log, doors), api, log, doors), ssl_options=tls
-    )
+    http = CallServer(Gate(_application(maker, api, log, doors), api, log, doors), ssl_options=tls)
     http.add_sockets(sockets)
     return http, [bound.getsockname() for bound in sockets]
 

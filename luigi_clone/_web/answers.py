@@ -6,13 +6,12 @@ import hashlib
 import json
 import time
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from email.utils import formatdate
 from http.client import responses
 from typing import Any, NamedTuple
 
 import tornado
-from tornado.httputil import HTTPHeaders
 
 from luigi_clone._web.doors.handlers import error_page
 from luigi_clone._wire.tickets import LEASE_HEADER, NEW_WORKER_HEADER, RefusedError, Reply
@@ -74,7 +73,7 @@ class Package:
     compressed where the client accepts that and it is large enough.
     """
 
-    def __init__(self, method: str, headers: HTTPHeaders) -> None:
+    def __init__(self, method: str, headers: Mapping[str, str]) -> None:
         self._known = headers.get("If-None-Match")
         self._hash = hashlib.sha1(usedforsecurity=False) if method == "GET" else None
         self._accepts_gzip = "gzip" in headers.get("Accept-Encoding", "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from binascii import a2b_qp
+from collections.abc import Mapping
 from typing import Any, Protocol
 from urllib.parse import unquote_to_bytes
 
@@ -31,7 +32,7 @@ class Asked(Protocol):
     @property
     def query(self) -> str: ...
     @property
-    def headers(self) -> HTTPHeaders: ...
+    def headers(self) -> Mapping[str, str]: ...
     @property
     def body(self) -> bytes: ...
 
@@ -58,7 +59,7 @@ def _is_json(request: Asked) -> bool:
     return not kind.startswith(_FORM) and kind.partition(";")[0].strip().lower() == _JSON
 
 
-def ticket_of(headers: HTTPHeaders) -> Ticket:
+def ticket_of(headers: Mapping[str, str]) -> Ticket:
     """Return what came along with a call in headers; RefusedError if it makes no sense."""
     request_id, lease = headers.get(REQUEST_ID_HEADER), headers.get(LEASE_HEADER)
     if request_id is None and lease is None:
@@ -91,7 +92,7 @@ def _field_of(request: Asked) -> bytes | None:
             return unquoted(body[len(_ONE_FIELD) :])
         values: dict[str, list[bytes]] = {}
         try:
-            parse_body_arguments(kind, body, values, {}, request.headers)
+            parse_body_arguments(kind, body, values, {}, HTTPHeaders(request.headers))
         except Exception as error:  # a malformed form; which exception says so depends on Tornado's version
             raise RefusedError(400, f"the body is not a form as {kind!r} has it: {error}") from error
         if "data" in values:

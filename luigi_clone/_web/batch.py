@@ -7,8 +7,6 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from tornado.httputil import HTTPHeaders
-
 from luigi_clone._web.answers import Package, body_of, encoded
 from luigi_clone._web.asking import ticket
 from luigi_clone._web.large import LargeAnswer, Slices, is_in_steps
@@ -74,7 +72,7 @@ class Batch:
             if isinstance(outcome, RefusedError):
                 results.append(_error(outcome))
             elif is_in_steps(outcome.response):
-                self._large_package = Package("POST", HTTPHeaders())
+                self._large_package = Package("POST", {})
                 self._large = LargeAnswer(outcome.response, self._large_package)
                 return False
             else:
