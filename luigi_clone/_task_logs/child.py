@@ -19,6 +19,8 @@ from typing import NamedTuple
 from luigi_clone._task_logs.streams import Copy, Redirection, are_logged_to, logging_to
 
 OUT, ERR = 1, 2
+LOGGED = 0
+"""The stream of what is logged past both of these."""
 _PIPE_SIZE = 1 << 20
 _SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ of linux/fcntl.h, which Python knows from 3.10 on, on Linux
 

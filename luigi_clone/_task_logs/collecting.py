@@ -1,4 +1,7 @@
-"""The thread that reads what the children of a worker write: on to the console, and into their logs."""
+"""The thread that reads what the children of a worker write: on to the console, and into their logs.
+
+Beside a worker of a cluster, on another machine, it keeps what they write until the worker fetches it.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,10 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
-from luigi_clone._task_logs.child import Address
-from luigi_clone._task_logs.recording import Recording, Source
+from luigi_clone._task_logs.child import ERR, LOGGED, OUT, Address
+from luigi_clone._task_logs.console import show
 
 _CHUNK = 1 << 16
 _MOST = 1 << 20
@@ -26,17 +30,42 @@ _POLLIN = select.POLLIN
 _MOST_FDS = 8
 
 
+class Intake(Protocol):
+    """Where the bytes of one stream go."""
+
+    def feed(self, data: bytes) -> None:
+        """Take in what was written."""
+
+    def wait_no_more(self) -> None:
+        """Pass on what has waited long enough for more."""
+
+    def finish(self) -> None:
+        """Take note that nothing follows."""
+
+
+class Record(Protocol):
+    """Where the streams of one attempt go."""
+
+    open_sources: int
+
+    def source(self, place: int) -> Intake:
+        """Return what takes in ``OUT``, which may be the error as well, ``ERR`` or ``LOGGED``."""
+
+    def settle(self) -> None:
+        """Take note that there may be no open source any more."""
+
+
 class _Stream:
     """One stream of an attempt, on the worker's side; ``console`` is -1 where nothing goes on."""
 
     __slots__ = ("console", "fd", "is_terminal", "recording", "source")
 
-    def __init__(self, fd: int, console: int, recording: Recording) -> None:
+    def __init__(self, fd: int, console: int, recording: Record, place: int) -> None:
         self.fd = fd
         self.console = console
         self.is_terminal = os.isatty(fd)
         self.recording = recording
-        self.source = Source(recording)
+        self.source = recording.source(place)
         recording.open_sources += 1
 
     def read(self) -> tuple[int, bool]:
@@ -57,23 +86,8 @@ class _Stream:
         return count, False
 
     def _show(self, data: bytes) -> None:
-        if self.console < 0:
-            return
-        rest = memoryview(data)
-        try:
-            while rest:
-                rest = rest[self._write(rest) :]
-        except OSError:  # closed at the other end: what the task itself would have come upon
+        if self.console >= 0 and not show(self.console, data):
             self.close_console()
-
-    def _write(self, data: memoryview) -> int:
-        try:
-            return os.write(self.console, data)
-        except BlockingIOError:
-            writable = select.poll()
-            writable.register(self.console, select.POLLOUT)
-            writable.poll(1000)
-            return 0
 
     def close_console(self) -> None:
         """Show nothing any more."""
@@ -114,10 +128,10 @@ def _listen() -> tuple[socket.socket, str, str | None]:
 class Collector:
     """Takes in the streams of the children of one worker.
 
-    ``find`` returns the recording for the number that a child has sent. ``tick`` is called now and then.
+    ``find`` returns the record for the number that a child has sent. ``tick`` is called now and then.
     """
 
-    def __init__(self, find: Callable[[int], Recording | None], tick: Callable[[], None]) -> None:
+    def __init__(self, find: Callable[[int], Record | None], tick: Callable[[], None]) -> None:
         self._find = find
         self._tick = tick
         self._listener, name, self._folder = _listen()
@@ -192,12 +206,12 @@ class Collector:
             return
         if len(fds) % 2:
             fds.append(-1)
-        for fd, console in zip(fds[::2], fds[1::2], strict=True):
+        for place, fd, console in zip((OUT, ERR, LOGGED), fds[::2], fds[1::2], strict=False):
             os.set_blocking(fd, False)
-            self._streams[fd] = _Stream(fd, console, recording)
+            self._streams[fd] = _Stream(fd, console, recording, LOGGED if console < 0 else place)
             self._poll.register(fd, _POLLIN)
 
-    def drain(self, recording: Recording) -> None:
+    def drain(self, recording: Record) -> None:
         """Take in what the attempt has written so far."""
         with self._lock:
             self._accept()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from luigi_clone._task_logs import child, here
+from luigi_clone._task_logs.arriving import Arrivals
 from luigi_clone._task_logs.child import Address
 from luigi_clone._task_logs.collecting import Collector
 from luigi_clone._task_logs.files import LogFile, clean
@@ -23,13 +24,16 @@ _CLEAN_EVERY = 3600.0
 
 
 class AttemptLog:
-    """Goes with one attempt into whatever process makes it."""
+    """Goes with one attempt into whatever process makes it.
+
+    ``number`` and ``address`` are what the process says to whom, so that its output is read.
+    """
 
     def __init__(self, desk: TaskLogs, number: int, address: Address) -> None:
         self._desk: TaskLogs | None = desk
         self._owner = os.getpid()
-        self._number = number
-        self._address = address
+        self.number = number
+        self.address = address
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_desk": None}
@@ -38,10 +42,15 @@ class AttemptLog:
         """Return a context within which what the calling process writes goes to the log as well."""
         if self._desk is None:
             # Brought by a pickle: the process may make other attempts afterwards.
-            return child.capturing(self._address, self._number, returns=True)
+            return child.capturing(self.address, self.number, returns=True)
         if os.getpid() != self._owner:
-            return child.capturing(self._address, self._number, returns=False)
-        return self._desk.capturing_here(self._number)
+            return child.capturing(self.address, self.number, returns=False)
+        return self._desk.capturing_here(self.number)
+
+    def arrivals(self) -> Arrivals:
+        """In the worker: return what takes in the output of an attempt on another machine."""
+        assert self._desk is not None
+        return self._desk.arrivals(self.number)
 
 
 class TaskLogs:
@@ -83,6 +92,10 @@ class TaskLogs:
         finally:
             del self._captures[number]
             capture.finish()
+
+    def arrivals(self, number: int) -> Arrivals:
+        """Return what takes in the output of an attempt on another machine."""
+        return Arrivals(self._recordings[number])
 
     def finish(self, task_id: str) -> None:
         """Take note that the attempt at a task is over: its output so far is in the log when this returns."""

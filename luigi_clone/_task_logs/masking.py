@@ -31,11 +31,12 @@ def forms_of(texts: Iterable[str]) -> tuple[bytes, ...]:
 class Masker:
     """Replaces secrets in a stream of bytes, wherever the stream is cut into pieces."""
 
-    __slots__ = ("_firsts", "_forms", "_held", "_longest", "_pattern")
+    __slots__ = ("_begins_within", "_firsts", "_forms", "_held", "_longest", "_pattern")
 
     def __init__(self, forms: tuple[bytes, ...]) -> None:
         self._forms = forms
         self._held = b""
+        self._begins_within = False
         self._firsts = frozenset(form[0] for form in forms)
         self._longest = len(forms[0]) if forms else 0
         self._pattern = re.compile(b"|".join(map(re.escape, forms))) if forms else None
@@ -45,6 +46,11 @@ class Masker:
         if self._pattern is None:
             return data
         data = self._held + data
+        if self._begins_within:
+            if len(data) < self._longest:
+                self._held = data
+                return b""
+            data = self._without_end_of_secret(data)
         start = self._beginning_of_secret(data)
         # A match that reaches into what is held is a shorter secret: it may yet become the longer one.
         shown, position = [], 0
@@ -62,7 +68,27 @@ class Masker:
     def finish(self) -> bytes:
         """Return the rest, when nothing follows."""
         rest, self._held = self._held, b""
-        return rest if self._pattern is None else self._pattern.sub(MASK, rest)
+        if self._pattern is None:
+            return rest
+        if self._begins_within:
+            rest = self._without_end_of_secret(rest)
+        return self._pattern.sub(MASK, rest)
+
+    def skip(self) -> bytes:
+        """Return the rest, when what follows it is missing: both sides of the gap may be of a secret."""
+        if self._pattern is None:
+            return b""
+        held, self._held = self._held, b""
+        self._begins_within = True
+        return MASK if held else b""
+
+    def _without_end_of_secret(self, data: bytes) -> bytes:
+        """Replace what may be the end of a secret at the beginning of ``data``."""
+        self._begins_within = False
+        for length in range(min(self._longest, len(data)), 0, -1):
+            if any(form.endswith(data[:length]) for form in self._forms):
+                return MASK + data[length:]
+        return data
 
     def _beginning_of_secret(self, data: bytes) -> int:
         """Return where an unfinished secret may begin at the end of ``data``; its length if nowhere."""

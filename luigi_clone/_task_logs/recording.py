@@ -71,11 +71,18 @@ class Source:
         if shown:
             self._recording.add(shown, self._decoder.decode(shown))
 
+    def skip(self) -> None:
+        """Take note that something is missing between what came and what comes, maybe half of a secret."""
+        self._pass_on(self._masker.skip)
+
     def finish(self) -> None:
         """Take note that nothing follows."""
+        self._pass_on(self._masker.finish)
+
+    def _pass_on(self, end: Callable[[], bytes]) -> None:
         partial, self._partial = self._partial, b""
         self._take(partial)
-        shown = self._masker.finish()
+        shown = end()
         text = self._decoder.decode(shown, final=True)
         if shown or text:
             self._recording.add(shown, text)
@@ -104,10 +111,17 @@ class Recording:
         self._waiting = 0
         self.open_sources = 0
         self.is_over = False
+        self._is_closed = False
+
+    def source(self, place: int) -> Source:
+        """Return what takes in one more stream; all go into the same log."""
+        return Source(self)
 
     def add(self, shown: bytes, text: str) -> None:
         """Add to the file and to what is to be sent."""
         with self._lock:
+            if self._is_closed:  # what comes from another machine may come too late
+                return
             self.file.write(shown)
             on_text = self.on_text
             if on_text is None or not text:
@@ -159,4 +173,5 @@ class Recording:
         """Close the file if the attempt is over and nothing can follow."""
         if self.is_over and self.open_sources == 0:
             with self._lock:
+                self._is_closed = True
                 self.file.close()

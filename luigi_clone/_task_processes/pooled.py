@@ -101,6 +101,8 @@ class _Server:
         self._count = 0
         self._cache = CompletionCache()
         self._buffer = bytearray()
+        self._collected_at: Any = None
+        """Where the output of the attempts is read, if not by the worker."""
 
     # -- talking ------------------------------------------------
 
@@ -138,6 +140,8 @@ class _Server:
             if kind == "surroundings":
                 lay_out(what, self.tell)
                 self.tell("ready", None)
+            elif kind == "logs":
+                self._collected_at = what
             elif kind == "handlers":
                 lay_out_handlers(what, self.tell)
             elif kind == "attempt" and not self._attempt(Order(*what)):
@@ -178,6 +182,9 @@ class _Server:
         reporter = process.status_reporter
         if has_messages:
             reporter.scheduler_messages = queue.Queue()
+        log = getattr(reporter, "log", None)
+        if log is not None and self._collected_at is not None:
+            log.address = self._collected_at
         carry = getattr(reporter, "carry_through", None)
         if carry is not None:
             carry(lambda call: self.tell("scheduler", call))

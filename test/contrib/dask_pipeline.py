@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -64,6 +65,46 @@ class Prints(Noted):
 
     def work(self):
         print("printed on the cluster")
+
+
+class Speaks(Noted):
+    """Says something in each way, tells when, and waits until it may say the last word."""
+
+    task_namespace = "test_dask"
+    password = luigi.Parameter(visibility=luigi.parameter.ParameterVisibility.PRIVATE)
+
+    def work(self):
+        print("by print, with", self.password)
+        sys.stderr.write("to stderr\n")
+        logging.getLogger("luigi-interface").info("by logging, with %s", self.password)
+        subprocess.run(["echo", "by a program"], check=True)
+        with open(f"{self.folder}/{self.name}.said", "w") as file:
+            file.write(f"{time.time()}\n")
+        deadline = time.monotonic() + 30
+        while not os.path.exists(f"{self.folder}/go") and time.monotonic() < deadline:
+            time.sleep(0.01)
+        print("last line")
+
+
+class Floods(Noted):
+    """Writes many lines of 14 bytes."""
+
+    task_namespace = "test_dask"
+    count = luigi.IntParameter()
+
+    def work(self):
+        for number in range(self.count):
+            print(f"line {number:08d}")
+
+
+class Crashes(Noted):
+    """Ends without a word of Python."""
+
+    task_namespace = "test_dask"
+
+    def work(self):
+        os.write(2, b"last words\n")
+        os.kill(os.getpid(), 9)
 
 
 class TellsEnvironment(Noted):

@@ -14,86 +14,24 @@ from pathlib import Path
 
 import pytest
 
-from luigi_clone.configuration import get_config
 from luigi_clone.contrib.dask import DaskError, open_engine
 from luigi_clone.scheduler import Scheduler
 from luigi_clone.testing.task_processes import TaskProcessContract, Writes
 from luigi_clone.worker import Worker
 from test.contrib import dask_pipeline as pipeline
+from test.contrib.dask_cluster import ROOT, Cluster, children_of_this_process, configured, on, wait_until
 from test.services import require_service
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
 # DASK_TASKS=2000 shows more, and takes minutes.
 TASKS = int(os.environ.get("DASK_TASKS", "200"))
-
-
-def wait_until(condition, seconds=30):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.02)
 
 
 def is_running(pid):
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return False
-
-
-class Cluster:
-    """A Dask scheduler and Dask workers, each a process of its own."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.file = folder / "scheduler.json"
-        self.processes = []
-        self.scheduler = self.start(
-            "scheduler", "--port", "0", "--no-dashboard", "--scheduler-file", self.file
-        )
-
-    def start(self, *arguments):
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OF_DASK_WORKER": "yes"}
-        environment.pop("COVERAGE_PROCESS_START", None)
-        with (self.folder / f"{len(self.processes)}.log").open("w") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "dask", *map(str, arguments)],
-                env=environment,
-                cwd=self.folder,
-                stdout=log,
-                stderr=log,
-            )
-        self.processes.append(process)
-        return process
-
-    def start_worker(self, *options):
-        return self.start("worker", "--scheduler-file", self.file, "--local-directory", self.folder, *options)
-
-    def ask(self, question):
-        """Return the answer of a client of the cluster."""
-        from distributed import Client
-
-        with Client(scheduler_file=str(self.file), timeout=30, set_as_default=False) as client:
-            return question(client)
-
-    def wait_for_workers(self, count):
-        wait_until(self.file.exists)
-        self.ask(lambda client: client.wait_for_workers(count, timeout=60))
-
-    def pids(self):
-        """Return the process ids of the Dask workers."""
-        return list(self.ask(lambda client: client.run(os.getpid)).values())
-
-    def stop(self):
-        for process in reversed(self.processes):
-            process.terminate()
-        for process in self.processes:
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
 
 
 @pytest.fixture(scope="module")
@@ -118,27 +56,6 @@ def on_cluster(cluster, tmp_path, monkeypatch):
     """Let workers use the cluster, here and in processes that the test starts."""
     with on(cluster, tmp_path, monkeypatch):
         yield cluster
-
-
-@contextlib.contextmanager
-def on(cluster, folder, monkeypatch, **options):
-    options = {"scheduler_file": str(cluster.file), **options}
-    file = folder / "dask.cfg"
-    file.write_text("[dask]\n" + "".join(f"{name} = {value}\n" for name, value in options.items()))
-    monkeypatch.setenv("LUIGI_CONFIG_PATH", str(file))
-    with configured(**options):
-        yield
-
-
-@contextlib.contextmanager
-def configured(**options):
-    config = get_config()
-    for name, value in options.items():
-        config.set("dask", name, str(value))
-    try:
-        yield
-    finally:
-        config.remove_section("dask")
 
 
 def worker(scheduler=None, processes=4, **options):
@@ -244,12 +161,6 @@ def test_attempt_whose_dask_worker_is_killed_is_not_made_again(on_cluster, tmp_p
     assert len(begun(tmp_path, "w")) == 1
     assert not is_running(int(begun(tmp_path, "w")[0]))
     os.kill(int((tmp_path / "w.helper").read_text()), signal.SIGKILL)
-
-
-def children_of_this_process():
-    import psutil
-
-    return os.getpid(), [child.pid for child in psutil.Process().children(recursive=True)]
 
 
 def test_tasks_of_a_killed_worker_end(cluster, tmp_path, monkeypatch):

@@ -27,10 +27,12 @@ from luigi_clone._task_processes.interpreter import is_aliased
 from luigi_clone._task_processes.results import Channel, ResultQueue
 from luigi_clone._task_processes.surroundings import Handlers, call_handler, count_handlers, log_here, take_up
 from luigi_clone.contrib._dask import station
+from luigi_clone.contrib._dask.distant_logs import Fetched, LogReader
 from luigi_clone.contrib._dask.orders import (
     ASKING,
     CALLS,
     DIED,
+    KEEPING,
     REFUSED,
     RESULT,
     RUNNING,
@@ -42,6 +44,8 @@ from luigi_clone.contrib._dask.orders import (
 from luigi_clone.contrib._dask.process import DaskError, DaskTaskProcess
 
 if TYPE_CHECKING:
+    from luigi_clone._task_logs.arriving import Arrivals
+    from luigi_clone._task_logs.desk import AttemptLog
     from luigi_clone.contrib.dask import dask
 
 logger = logging.getLogger("luigi-interface")
@@ -94,8 +98,10 @@ class _Inbox(Channel):
 class _Attempt:
     """One attempt, as the thread that talks to the cluster knows it."""
 
-    def __init__(self, process: DaskTaskProcess) -> None:
+    def __init__(self, process: DaskTaskProcess, arrivals: Arrivals | None, order: Order) -> None:
         self.process = process
+        self.arrivals = arrivals
+        self.log_number = -1 if order.log is None else order.log[0]
         self.where: str | None = None
         """The Dask worker that has begun with it."""
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -139,6 +145,7 @@ class Engine:
         self._failure: BaseException | None = None
         self._connected = threading.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._logs = LogReader(self._fetch_logs, self._begin)
         self._thread = threading.Thread(target=self._run, name="luigi-dask", daemon=True)
         self._thread.start()
         self._connected.wait()
@@ -182,6 +189,7 @@ class Engine:
             self._handlers_number += 1
         key = f"luigi-{self._session.name}-{next(self._numbers)}"
         process.key = key
+        log: AttemptLog | None = getattr(process.status_reporter, "log", None)
         remembers = isinstance(process.task_completion_cache, CompletionCache)
         order = Order(
             key=key,
@@ -190,8 +198,9 @@ class Engine:
             found_complete=[] if remembers else None,
             handlers=(self._handlers_number, self._handlers.portable),
             is_timed=bool(process.worker_timeout),
+            log=None if log is None else (log.number, log.address.name),
         )
-        self._say(self._follow(process, order))
+        self._say(self._follow(process, order, None if log is None else log.arrivals()))
 
     def signal(self, process: DaskTaskProcess, signum: int) -> None:
         """Send a signal to an attempt."""
@@ -306,20 +315,37 @@ class Engine:
         self._client.unsubscribe_topic(self._session.topic)
         self._client.unsubscribe_topic("all")
 
-    async def _run_there(self, function: Any, *args: Any, to: set[str]) -> None:
-        """Call a function of the station in Dask workers; those that are lost have no use for it."""
+    async def _run_there(self, function: Any, *args: Any, to: set[str]) -> dict[str, Any]:
+        """Call a function of the station in Dask workers; those that are lost have no use for it.
+
+        Return by Dask worker what it returned.
+        """
         if not to:
-            return
+            return {}
         try:
-            await self._client.run(function, self._session.name, *args, workers=sorted(to), on_error="ignore")
+            return dict(
+                await self._client.run(
+                    function, self._session.name, *args, workers=sorted(to), on_error="ignore"
+                )
+            )
         except Exception:  # what it is about is found out by other ways as well
             logger.debug("Could not reach %s", ", ".join(sorted(to)), exc_info=True)
+            return {}
 
-    async def _follow(self, process: DaskTaskProcess, order: Order) -> None:
+    async def _fetch_logs(self, address: str, seen: dict[int, int]) -> Fetched:
+        answers = await self._run_there(station.fetch_logs, seen, to={address})
+        fetched: Fetched = answers.get(address, {})
+        return fetched
+
+    async def _follow(self, process: DaskTaskProcess, order: Order, arrivals: Arrivals | None) -> None:
         """See an attempt through."""
-        attempt = self._attempts[order.key] = _Attempt(process)
+        attempt = self._attempts[order.key] = _Attempt(process, arrivals, order)
         try:
-            kind, what = await self._outcome(attempt, order)
+            kind, what, end_of_log = await self._outcome(attempt, order)
+            if attempt.where is not None:
+                # Before the result counts, after which nothing is expected any more.
+                loss = what if kind == _LOST else ""
+                await self._logs.end(attempt.where, attempt.log_number, end_of_log, loss)
         finally:
             del self._attempts[order.key]
             for words in attempt.waiting:
@@ -344,10 +370,10 @@ class Engine:
                 return done.result()
             done.cancel()
             await attempt.future.cancel()
-            return _LOST, attempt.lost.result()
+            return _LOST, attempt.lost.result(), []
         except Exception as error:
             logger.exception("Dask could not make an attempt at %s", attempt.process.task)
-            return _LOST, f"Dask could not make the attempt: {type(error).__name__}: {error}"
+            return _LOST, f"Dask could not make the attempt: {type(error).__name__}: {error}", []
         finally:
             attempt.future = None  # Dask keeps what somebody holds
 
@@ -360,6 +386,8 @@ class Engine:
         attempt = self._attempts.get(said["key"])
         if said["kind"] == ASKING:
             self._answer(attempt, said)
+        elif said["kind"] == KEEPING:
+            self._logs.note_distant(said["worker"])
         elif attempt is None:
             pass
         elif said["kind"] == RUNNING:
@@ -375,15 +403,18 @@ class Engine:
         if attempt is not None and is_granted:
             attempt.where = address
             self._used.add(address)
+            if attempt.arrivals is not None:
+                self._logs.expect(address, attempt.log_number, attempt.arrivals)
         elif attempt is not None:
             attempt.lose(f"The Dask worker {attempt.where} was lost.")
         surroundings = None if said["is_equipped"] else self._surroundings
         self._begin(self._grant(attempt, address, said["ticket"], is_granted, surroundings))
 
-    def _begin(self, what: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, what: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(what)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _grant(
         self, attempt: _Attempt | None, address: str, ticket: str, granted: bool, surroundings: Any
@@ -401,6 +432,7 @@ class Engine:
             return
         address = said.get("worker")
         self._used.discard(str(address))
+        self._logs.forget(str(address))
         for attempt in list(self._attempts.values()):
             if attempt.where == address:
                 attempt.lose(f"The Dask worker {address} was lost.")
@@ -442,11 +474,11 @@ async def _result_of(future: Any) -> Outcome:
     from distributed.scheduler import KilledWorker
 
     try:
-        kind, what = await future
+        kind, what, end_of_log = await future
     except KilledWorker as error:
-        return _LOST, f"The Dask worker {getattr(error.last_worker, 'address', '')} was lost."
+        return _LOST, f"The Dask worker {getattr(error.last_worker, 'address', '')} was lost.", []
     except asyncio.CancelledError:
         if future.status == "cancelled":
-            return _LOST, "The Dask scheduler was lost, or somebody has cancelled the attempt there."
+            return _LOST, "The Dask scheduler was lost, or somebody has cancelled the attempt there.", []
         raise
-    return (_LOST, what) if kind == REFUSED else (kind, what)
+    return _LOST if kind == REFUSED else kind, what, end_of_log

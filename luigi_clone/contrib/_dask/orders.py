@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from luigi_clone._task_logs.keeping import Parcel
 
 
 class Session(NamedTuple):
@@ -34,6 +37,8 @@ class Order(NamedTuple):
     """The event handlers, with a number that says whether they are still the same."""
     is_timed: bool
     """Whether the worker wants to hear when the time of the task begins."""
+    log: tuple[int, str] | None
+    """The number of its log and the socket where the worker reads it; ``None`` if none is kept."""
 
 
 RESULT = "result"
@@ -43,12 +48,15 @@ DIED = "died"
 REFUSED = "refused"
 """Outcome: why nothing was run."""
 
-Outcome = tuple[str, Any]
+Outcome: TypeAlias = "tuple[str, Any, list[Parcel]]"
+"""With the end of the log, where the worker does not read that itself."""
 
 ASKING = "asking"
 """Event: a Dask worker wants to begin an attempt, and asks whether it may."""
 RUNNING = "running"
 """Event: the time of the task begins."""
+KEEPING = "keeping"
+"""Event: the output of attempts on this Dask worker is kept there to be fetched."""
 CALLS = "calls"
 """Event: what the process tells beside its result, as pairs of kind and value."""
 

@@ -19,6 +19,7 @@ from luigi_clone._task_processes.pool import NOBODY
 from luigi_clone._task_processes.results import Channel, send
 
 if TYPE_CHECKING:
+    from luigi_clone._task_logs.child import Address
     from luigi_clone.contrib._dask.orders import Order, Session
 
 _PROGRAM = """
@@ -50,6 +51,7 @@ class Seat:
         self._lock = threading.Lock()
         self.is_ready = False
         self.handlers = 0
+        self._has_log_address = False
         environment = {**os.environ, **surroundings["environment"]}
         self.send("surroundings", {**surroundings, "environment": environment})
 
@@ -64,8 +66,11 @@ class Seat:
         with self._lock:
             send(self._socket.fileno(), payload)
 
-    def take(self, order: Order) -> None:
-        """Let the process make an attempt."""
+    def take(self, order: Order, collected_at: Address | None) -> None:
+        """Let the process make an attempt; its output is read by the worker, or else where it is told."""
+        if collected_at is not None and not self._has_log_address:
+            self.send("logs", collected_at)
+            self._has_log_address = True
         number, handlers = order.handlers
         if number != self.handlers:
             self.send("handlers", handlers)

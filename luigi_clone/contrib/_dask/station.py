@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from luigi_clone._task_processes.ending import Ending, press_all, send_to_group
+from luigi_clone.contrib._dask.distant_logs import Fetched, StationLogs
 from luigi_clone.contrib._dask.orders import (
     ASKING,
     CALLS,
     DIED,
+    KEEPING,
     REFUSED,
     RESULT,
     RUNNING,
@@ -29,6 +31,9 @@ from luigi_clone.contrib._dask.seat import Seat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from luigi_clone._task_logs.child import Address
+    from luigi_clone._task_logs.keeping import Parcel
 
 _GRACE = 5.0
 _FAREWELL = 5.0
@@ -94,6 +99,12 @@ def deliver(name: str, key: str, message: bytes, *, dask_worker: Any) -> None:
         station.deliver(key, message)
 
 
+def fetch_logs(name: str, seen: dict[int, int], *, dask_worker: Any) -> Fetched:
+    """Return what attempts have written that the worker does not have."""
+    station = _known(dask_worker, name)
+    return {} if station is None else station.logs.fetch(seen)
+
+
 def leave(name: str, *, dask_worker: Any) -> None:
     """End what the worker has here."""
     with _LOCK:
@@ -120,6 +131,8 @@ class Station:
         self._mail: dict[str, list[bytes]] = {}
         self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._endings: list[Ending] = []
+        self.logs = StationLogs()
+        self._has_announced_logs = False
         self.heard = time.monotonic()
         self.is_closed = False
         # One thread starts all processes: the kernel ends them together with the thread that started them.
@@ -132,17 +145,33 @@ class Station:
         """Make one attempt, if the worker says so."""
         refusal = self._ask(order.key)
         if refusal is not None:
-            return REFUSED, refusal
+            return REFUSED, refusal, []
         try:
-            seat = self._take_seat(order)
-            if seat is None:
-                return DIED, -self._doomed[order.key]
-            return self._listen(order, seat)
+            seat = self._take_seat(order, self._collected_at(order))
+            kind, what = (DIED, -self._doomed[order.key]) if seat is None else self._listen(order, seat)
+            return kind, what, self._end_of_log(order)
         finally:
+            self._end_of_log(order)  # if it was not taken, nobody wants it
             with self._lock:
                 self._busy.pop(order.key, None)
                 self._doomed.pop(order.key, None)
                 self._mail.pop(order.key, None)
+
+    def _collected_at(self, order: Order) -> Address | None:
+        """Return where the output of the attempt is read; ``None`` if the worker does that."""
+        if order.log is None:
+            return None
+        try:
+            address = self.logs.expect(*order.log)
+        except OSError:  # no descriptor left: it runs without a log
+            return None
+        if address is not None and not self._has_announced_logs:
+            self._has_announced_logs = True
+            self._tell({"key": order.key, "kind": KEEPING})
+        return address
+
+    def _end_of_log(self, order: Order) -> list[Parcel]:
+        return [] if order.log is None else self.logs.take_last(order.log[0])
 
     def _ask(self, key: str) -> str | None:
         """Ask whether this is the first attempt: Dask may give a task to a second worker; return why not."""
@@ -160,7 +189,7 @@ class Station:
             del self._asked[ticket]
         return "Another Dask worker has begun with it before, and was lost."
 
-    def _take_seat(self, order: Order) -> Seat | None:
+    def _take_seat(self, order: Order, collected_at: Address | None) -> Seat | None:
         """Return a process that has taken the order; ``None`` if the attempt was ended before."""
         with self._lock:
             self._busy[order.key] = None
@@ -178,7 +207,7 @@ class Station:
                 # A signal that comes now reaches the process, whether or not it has read the order.
                 self._busy[order.key] = seat
             try:
-                seat.take(order)
+                seat.take(order, collected_at)
             except OSError:  # it ended while it was idle, or could not begin at all
                 if not seat.is_ready:
                     return seat
@@ -199,7 +228,7 @@ class Station:
             self._seats.append(seat)
         started.set_result(seat)
 
-    def _listen(self, order: Order, seat: Seat) -> Outcome:
+    def _listen(self, order: Order, seat: Seat) -> tuple[str, Any]:
         """Pass on what the process says until the attempt is over."""
         if order.is_timed and seat.is_ready:
             self._tell({"key": order.key, "kind": RUNNING})
@@ -312,6 +341,7 @@ class Station:
             time.sleep(_PRESS_EVERY)
         for seat in seats:
             _wait_for(seat)
+        self.logs.close()
 
     def close(self) -> None:
         """Let the keeper end everything."""
