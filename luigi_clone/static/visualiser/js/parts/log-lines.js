@@ -2,7 +2,6 @@
 
 /**
  * @typedef {Object} LogLine
- * @property {number} number  counted from 1 in what is kept
  * @property {string} time    as written in the line, or ""
  * @property {string} level   "" | DEBUG | INFO | WARN | ERROR | …, as short words
  * @property {string} text    the rest of it, without control characters
@@ -94,8 +93,7 @@ export class LogLines {
     else if (this.inError && !/^\s/.test(rest)) this.inError = false;
     const kind = this.inError || raised ? 'e' : level.startsWith('WARN') ? 'w' : '';
     if (raised && !rest.startsWith('Traceback')) this.inError = false; // the exception's own line is the last of it
-    const number = this.dropped + this.lines.length + 1;
-    this.lines.push({ number, time, level: SHORT[level] ?? level, text: rest, kind });
+    this.lines.push({ time, level: SHORT[level] ?? level, text: rest, kind });
   }
 
   /** Return the places of all lines that hold `wanted`, whatever the case. */

@@ -6,7 +6,7 @@ import { LogLines, MOST_LINES, MOST_SHOWN } from './log-lines.js';
 import { saveFile } from './save.js';
 
 const ROW = 20; // px, as in task.css
-const SPARE = 24; // lines that are there above and below what is seen
+const SPARE = 12; // lines that are there above and below what is seen
 const PIECE = 262_144;
 const EVERY = 1000; // ms between questions while the task runs
 
@@ -22,6 +22,7 @@ export class LogView {
     this.following = true;
     this.found = [];
     this.place = -1;
+    this.rows = new Map();
     this.build();
     this.start();
   }
@@ -210,14 +211,32 @@ export class LogView {
       size = this.lines.size;
     const first = Math.max(0, Math.floor(scrollTop / ROW) - SPARE),
       last = Math.min(size, Math.ceil((scrollTop + clientHeight) / ROW) + SPARE);
-    const key = `${first} ${last} ${this.lines.dropped} ${this.query.value} ${this.place} ${size === last ? this.offset : ''} ${this.turn}`;
     this.list.style.height = `${size * ROW}px`;
-    if (key === this.drawn) return;
-    this.drawn = key;
-    const rows = [];
-    for (let at = first; at < last; at++) rows.push(this.row(this.lines.lines[at], at));
     this.list.style.paddingTop = `${first * ROW}px`;
-    put(this.list, rows);
+    // a row stays as long as it says the same
+    const look = `${this.turn} ${this.lines.dropped} ${this.query.value} ${this.place}`;
+    if (look !== this.look) {
+      this.look = look;
+      this.rows.clear();
+      this.list.replaceChildren();
+    }
+    for (const [at, { element, line }] of this.rows) {
+      if (at >= first && at < last && line === this.lines.lines[at]) continue;
+      element.remove();
+      this.rows.delete(at);
+    }
+    let before = this.list.firstElementChild;
+    for (let at = first; at < last; at++) {
+      const known = this.rows.get(at);
+      if (known) {
+        before = known.element.nextElementSibling;
+        continue;
+      }
+      const line = this.lines.lines[at],
+        element = this.row(line, at);
+      this.list.insertBefore(element, before);
+      this.rows.set(at, { element, line });
+    }
   }
 
   row({ time, level, text, kind }, at) {
@@ -252,8 +271,10 @@ export class LogView {
   // -- following, searching
 
   stick() {
-    this.sticking = true;
+    this.draw();
+    const before = this.box.scrollTop;
     this.box.scrollTop = this.box.scrollHeight;
+    this.sticking = this.box.scrollTop !== before;
     this.draw();
   }
 
@@ -290,7 +311,6 @@ export class LogView {
       !this.query.value ? '' : this.found.length ? `${number(this.place + 1)} of ${number(this.found.length)}` : 'not found',
     );
     if (!more && this.place >= 0) this.show(this.found[0]);
-    this.drawn = '';
     this.draw();
   }
 

@@ -1,5 +1,5 @@
 // What may be done to one task: at once with Undo where there is an inverse, after a question where there is none.
-import { button, h } from '../dom.js';
+import { button } from '../dom.js';
 import { label, plural } from '../words.js';
 
 const RETRYABLE = new Set(['FAILED', 'DISABLED']);
@@ -112,7 +112,7 @@ export function actButtons(acts, app, { primary = null } = {}) {
         try {
           await does();
         } finally {
-          made.disabled = !app.online || !app.may();
+          made.disabled = !app.may();
         }
       },
       {
@@ -127,53 +127,29 @@ export function actButtons(acts, app, { primary = null } = {}) {
   });
 }
 
+/** What helps where the cause of a state is: a task upstream. */
+const AT_CAUSE = {
+  upfailed: { word: 'Retry what failed', call: 'retry_task', icon: 'i-retry' },
+  updisabled: { word: 'Enable what is disabled', call: 'enable_task', icon: 'i-play' },
+};
+
 /** The button of the reason band: the likely next step, here or where the cause is. */
 export function becauseButton(because, detail, acts, app, changed) {
   const { action, ids = [] } = because;
-  if (!action || !app.may()) return null;
-  if (action === 'unpause') {
-    return button(
-      'Resume',
+  if (!app.may()) return null;
+  const make = (word, id, call, args) =>
+    button(
+      word,
       async () => {
-        if (await app.act('unpause', {})) {
-          app.toast('Resumed');
-          changed();
-        }
+        if (!(await app.act(call, args))) return;
+        app.toast(word);
+        changed();
       },
-      { icon: 'i-play', class: 'primary', dataset: { acts: '' } },
+      { icon: id, class: 'primary', dataset: { acts: '' } },
     );
-  }
+  if (action === 'unpause') return make('Resume', 'i-play', 'unpause', {});
   const own = acts.find((act) => act.key === action);
   if (own) return actButtons([own], app, { primary: action })[0];
-  const causes = ids.filter((id) => id !== detail.id);
-  if (!causes.length) return null;
-  const verb = action === 'enable' ? 'Enable' : 'Retry',
-    call = `${action}_task`;
-  return button(
-    causes.length === 1 ? `${verb} what holds it` : `${verb} ${plural(causes.length, 'task')}`,
-    async () => {
-      if (
-        causes.length > 1 &&
-        !(await app.confirm({
-          title: `${verb} ${plural(causes.length, 'task')}?`,
-          text: [
-            h('p', { text: 'They go back to Ready and their failure count starts again at 0:' }),
-            h(
-              'ul',
-              { class: 'mono' },
-              causes.slice(0, 8).map((id) => h('li', { text: id })),
-              causes.length > 8 ? h('li', { text: `and ${causes.length - 8} more` }) : null,
-            ),
-          ],
-          verb: `${verb} ${causes.length}`,
-        }))
-      )
-        return;
-      if (await app.act(call, { task_id: causes })) {
-        app.toast(`${verb}: ${plural(causes.length, 'task')}`);
-        changed();
-      }
-    },
-    { icon: action === 'enable' ? 'i-play' : 'i-retry', class: 'primary', dataset: { acts: '' } },
-  );
+  const there = AT_CAUSE[detail.state];
+  return there && ids.length === 1 ? make(there.word, there.icon, there.call, { task_id: ids[0] }) : null;
 }

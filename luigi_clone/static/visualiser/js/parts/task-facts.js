@@ -151,7 +151,7 @@ export function attemptsCard(detail, showLog, now) {
         'td',
         { class: 'num' },
         each.has_log
-          ? button('Log', () => showLog(each.attempt), { class: 'sm quiet', label: `Log of attempt ${each.attempt}` })
+          ? button('Log', () => showLog(each.log ?? each.attempt), { class: 'sm quiet', label: `Log of attempt ${each.attempt}` })
           : null,
       ),
     );

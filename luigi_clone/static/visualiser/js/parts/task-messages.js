@@ -49,7 +49,7 @@ export class Messages {
       { id, worker } = this.detail;
     this.button.disabled = true;
     const answer = await this.app.act('send_scheduler_message', { worker, task: id, content });
-    this.button.disabled = !this.app.online;
+    this.button.disabled = false;
     if (!answer) return;
     const said = h('span', { class: 'soft' }),
       item = h('li', {}, h('time', { text: clock(this.app.now()) }), h('span', { class: 'said' }, content), said);

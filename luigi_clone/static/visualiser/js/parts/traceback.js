@@ -23,8 +23,12 @@ function frame({ file, line, name, source }) {
       ? h(
           'span',
           { class: 'src' },
-          h('i', { class: 'hit', text: String(line) }),
-          h('span', { class: 'hit', text: readable(source) }),
+          source
+            .split('\n')
+            .map((text, at) => [
+              h('i', { class: 'hit', text: at ? '' : String(line) }),
+              h('span', { class: 'hit', text: readable(text) }),
+            ]),
         )
       : null,
   );
@@ -56,6 +60,10 @@ function grouped(frames) {
     library = [];
   };
   for (const each of frames) {
+    if (each.before) {
+      flush();
+      parts.push(exception(each.before));
+    }
     if (each.package) library.push(each);
     else {
       flush();

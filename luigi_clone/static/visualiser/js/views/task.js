@@ -190,10 +190,10 @@ class TaskView {
       now = app.now();
     const acts = actsOf(detail, app, () => this.later(0)),
       because = detail.because ?? {};
-    this.piece('head', [detail.state, detail.family, detail.params, acts.map((act) => act.key), because.action, app.online], () =>
+    this.piece('head', [detail.state, detail.family, detail.params, acts.map((act) => act.key), because.action], () =>
       this.head(acts),
     );
-    this.piece('because', [detail.state, because, acts.map((act) => act.key), app.online], () => this.because(acts));
+    this.piece('because', [detail.state, because, acts.map((act) => act.key)], () => this.because(acts));
     this.piece('error', [detail.error], () =>
       detail.error ? [traceback(detail.error, app.toast, { aside: this.sameError() })] : [],
     );
