@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -336,3 +337,8 @@ def test_05_21_reschedules_are_counted_whatever_the_outputs_are_called(
     worker.add(NeedsIt())
     worker.run()
     assert NeverMade.runs == 2
+
+
+def test_05_19_the_completion_cache_needs_no_process() -> None:
+    with make(cache_task_completion=True):
+        assert multiprocessing.active_children() == []

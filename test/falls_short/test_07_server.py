@@ -51,12 +51,12 @@ def _connects(port):
 
 
 @contextlib.contextmanager
-def _luigid(folder):
+def _luigid(folder, *more):
     port = _free_port()
     log = folder / "log"
     with log.open("w") as stderr:
         options = ["--port", str(port), "--address", "127.0.0.1", "--state-path", str(folder / "state")]
-        process = subprocess.Popen([sys.executable, "-c", LUIGID, *options], stderr=stderr, cwd=folder)
+        process = subprocess.Popen([sys.executable, "-c", LUIGID, *options, *more], stderr=stderr, cwd=folder)
     try:
         _when(lambda: _connects(port))
         yield port, log
@@ -127,6 +127,24 @@ def test_07_8_a_view_of_all_tasks_holds_nobody_up(tmp_path):
     # not before: the parser would hold up the thread that pings
     assert len(json.loads(answer)["response"]) > 20_000
     assert max(waits) < took / 2
+
+
+def test_07_9_tasks_are_listed_page_by_page(tmp_path):
+    with _luigid(tmp_path) as (port, _):
+        deps = [f"T_{number}" for number in range(500)]
+        task = {"worker": "w", "task_id": "All", "family": "All", "deps": deps}
+        assert _ask(port, "POST", "/api/add_task", task)[0] == 200
+        status, answer = _ask(port, "POST", "/api/task_page", {"offset": 490, "limit": 20})
+        assert status == 200
+        page = json.loads(answer)["response"]
+    assert (page["total"], len(page["rows"])) == (501, 11)
+
+
+def test_04_17_a_pid_file_that_is_not_written_is_told_of(tmp_path):
+    pidfile = tmp_path / "luigid.pid"
+    with _luigid(tmp_path, "--pidfile", str(pidfile)) as (_, log):
+        assert _when(lambda: f"--pidfile is for --background; {pidfile}" in log.read_text())
+        assert not pidfile.exists()
 
 
 # ---- in the background

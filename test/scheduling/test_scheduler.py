@@ -355,6 +355,25 @@ def test_only_sensible_amounts_become_limits():
     assert scheduler.resources()["r"]["total"] == 4
 
 
+# ---- what is due
+
+
+@pytest.mark.parametrize("at_get_work", [True, False])
+def test_what_is_due_is_done_when_work_is_asked_for_if_so_wished(at_get_work):
+    bench = Bench(
+        prune_on_get_work=at_get_work, retry_delay=20.0, worker_disconnect_delay=50.0, retry_count=9
+    )
+    bench.add("X", "Failed")
+    bench.add("Y", "Left")
+    assert [bench.given("X"), bench.given("Y")] == ["Failed", "Left"]
+    bench.add("X", "Failed", "FAILED")
+    bench.now += 21.0
+    assert bench.given("X") == ("Failed" if at_get_work else None)
+    bench.now += 31.0
+    bench.ask("X")
+    assert bench.status("Left") == ("FAILED" if at_get_work else "RUNNING")
+
+
 # ---- explanations
 
 
