@@ -31,6 +31,8 @@ from luigi_clone._web.entrance import MetricsHandler, NothingThere, RootPathHand
 from luigi_clone._web.garbage import LOOK_EVERY, LongLived
 from luigi_clone._web.gate import Gate
 from luigi_clone._web.page import session
+from luigi_clone._web.page.stream import StreamHandler
+from luigi_clone._web.page.streams import Streams
 from luigi_clone._web.turns import Direct, Turns
 from luigi_clone.configuration import get_config
 
@@ -76,10 +78,12 @@ def app(scheduler: Scheduler) -> tornado.web.Application:
 
 def _application(maker: Direct, api: Api, log: AccessLog, doors: Doors | None) -> tornado.web.Application:
     shared = {"scheduler": maker.scheduler}
+    streams = Streams(maker)
     return tornado.web.Application(
         [
             (r"/", RootPathHandler, {"maker": maker}),
             *session.routes(maker.scheduler),
+            (r"/api/stream", StreamHandler, {"streams": streams}),
             (r"/api/(.*)", RPCHandler, {**shared, "api": api}),
             (r"/static/(.*)", StaticHandler, {"path": str(_STATIC)}),
             (r"/metrics", MetricsHandler, shared),
@@ -89,6 +93,7 @@ def _application(maker: Direct, api: Api, log: AccessLog, doors: Doors | None) -
         log_function=log.note_handler,
         default_handler_class=NothingThere,
         doors=doors,
+        streams=streams,
     )
 
 
@@ -102,7 +107,8 @@ def _init_api(
 
     Raises OSError when the address cannot be had, SettingError when an option of the doors makes no sense.
     """
-    return _listen(scheduler, api_port, address, unix_socket)[1]
+    _, names, _ = _listen(scheduler, api_port, address, unix_socket)
+    return names
 
 
 def _listen(
@@ -111,7 +117,7 @@ def _listen(
     address: str | None,
     unix_socket: str | None,
     maker: Direct | None = None,
-) -> tuple[tornado.httpserver.HTTPServer, list[Any]]:
+) -> tuple[tornado.httpserver.HTTPServer, list[Any], Streams]:
     maker = maker or Direct(scheduler)
     log = _access_log()
     sockets = _sockets(api_port or 0, address, unix_socket)
@@ -124,9 +130,10 @@ def _listen(
             bound.close()
         raise
     api = Api(maker, doors)
-    http = CallServer(Gate(_application(maker, api, log, doors), api, log, doors), ssl_options=tls)
+    application = _application(maker, api, log, doors)
+    http = CallServer(Gate(application, api, log, doors), ssl_options=tls)
     http.add_sockets(sockets)
-    return http, [bound.getsockname() for bound in sockets]
+    return http, [bound.getsockname() for bound in sockets], application.settings["streams"]
 
 
 def _doors(sockets: list[socket.socket], address: str | None, unix_socket: str | None) -> Doors:
@@ -244,7 +251,7 @@ async def _serve(scheduler: Scheduler, api_port: int, address: str | None, unix_
     scheduler.tell_of_loss(_in_a_turn(turns.end_turn))
     scheduler._surveyor.background = Background()
     try:
-        http, _ = _listen(scheduler, api_port, address, unix_socket, turns)
+        http, _, streams = _listen(scheduler, api_port, address, unix_socket, turns)
     except BaseException:
         scheduler.dump()  # another process may have to take the journal over
         raise
@@ -263,6 +270,7 @@ async def _serve(scheduler: Scheduler, api_port: int, address: str | None, unix_
     set_aside.stop()
     http.stop()
     turns.end_turn()
+    streams.end()
     with contextlib.suppress(asyncio.TimeoutError):
         await asyncio.wait_for(http.close_all_connections(), _PATIENCE)
     if losses:

@@ -24,7 +24,9 @@ class Served:
         self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
         [socket] = tornado.netutil.bind_sockets(0, "127.0.0.1")
         self.port = socket.getsockname()[1]
-        web = tornado.httpserver.HTTPServer(server.app(self.scheduler))
+        application = server.app(self.scheduler)
+        self.streams = application.settings["streams"]
+        web = tornado.httpserver.HTTPServer(application)
         web.add_sockets([socket])
         self._ready.set()
         await self._ended.wait()

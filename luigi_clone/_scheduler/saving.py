@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from luigi_clone._journal.base import Fact, Journal
+    from luigi_clone._scheduling.changes import Changes
 
 logger = logging.getLogger("luigi.scheduler")
 
@@ -40,6 +41,7 @@ class Saving(SchedulerParts):
     _condenser: Condenser | None = None
     _held = False
     _failed: JournalError | None = None
+    _changes: Changes | None = None
 
     # ---- beginning and end
 
@@ -197,7 +199,30 @@ class Saving(SchedulerParts):
             # what is in memory is ahead of what is stored: nothing of it may be acknowledged any more
             self._failed = error
             raise
+        if self._changes is not None:
+            self._changes.take(facts)
         facts.clear()
+
+    # ---- who looks on
+
+    def tell_of_changes(self, changes: Changes | None) -> None:
+        """Have ``changes`` told of everything that is stored from now on; None ends that.
+
+        Without a journal facts are recorded for it alone.
+        """
+        self._changes = changes
+        if self._journal is None:
+            self._machine.facts = None if changes is None else []
+
+    def changed_tasks(self) -> set[str]:
+        """Return the ids of the tasks that changed since the last time it was asked."""
+        if self._changes is None:
+            return set()
+        facts = self._machine.facts
+        if self._journal is None and facts:
+            self._changes.take(facts)
+            facts.clear()
+        return self._changes.taken()
 
     # ---- callers in this process
 
@@ -219,6 +244,7 @@ class Saving(SchedulerParts):
             "_condenser",
             "_held",
             "_failed",
+            "_changes",
             *(name for name in RPC_METHODS if name in self.__dict__),
         }
 
