@@ -94,7 +94,7 @@ def test_a_change_by_a_cookie_needs_the_header(method, csrf):
     cookie = f"luigi_session={guard.sign_in(asking(), ADMIN)}"
     headers = {} if csrf is None else {"X_Luigi_CSRF": csrf}
     refusal = guard.refuse(asking(method=method, Cookie=cookie, **headers), Role.ADMIN)
-    assert refusal.status == 403 and "X-Luigi-CSRF" in refusal.reason
+    assert refusal.status == 403 and "X-Luigi-Csrf" in refusal.reason
     assert guard.refuse(asking(method=method, Cookie=cookie, **headers), Role.READ) is None
     assert guard.refuse(asking(Authorization=f"Bearer {ADMIN}"), Role.ADMIN) is None
 

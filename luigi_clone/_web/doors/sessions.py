@@ -15,7 +15,8 @@ from typing import NamedTuple, Protocol
 from luigi_clone._wire.roles import Role
 
 COOKIE = "luigi_session"
-CSRF_HEADER = "X-Luigi-CSRF"
+CSRF_HEADER = "X-Luigi-Csrf"
+"""In the spelling in which requests keep their headers."""
 LIFETIME = 30 * 86_400
 """Seconds from signing in until the session ends."""
 _MOST = 10_000
