@@ -24,7 +24,7 @@ from luigi_clone._client.addresses import urljoin as _urljoin
 from luigi_clone._client.connections import Tls
 from luigi_clone._client.grants import Grants
 from luigi_clone._client.messages import Form
-from luigi_clone._client.outbox import Call, Outbox, document_of
+from luigi_clone._client.outbox import MENTIONED, Call, Outbox, document_of
 from luigi_clone._client.patience import Attempts, is_away, reason_of, status_of
 from luigi_clone._client.transports import Fetcher, RequestsFetcher, URLLibFetcher, choose_fetcher
 from luigi_clone._wire.methods import RPC_METHODS
@@ -201,6 +201,19 @@ class RemoteScheduler:
                 self._deaf_until = time.monotonic() + _DEAF
                 logger.warning("The scheduler %r was not told %s: %s", self._shown_url, name, cause)
 
+    def mention(self, name: str, **arguments: Any) -> bool:
+        """Make a call of ``MENTIONED`` along with the next ones that travel together.
+
+        What it says may be lost, and a server that takes one call at a time is never told. Return false where
+        no calls are collected, so that it has to be said another time.
+        """
+        self._outbox.check_pid()
+        if not self._outbox.depth:
+            return False
+        if self._takes_batches:
+            self._outbox.add(Call(name, arguments, Ticket()))
+        return True
+
     def flush(self) -> None:
         """Send what waits; raise :class:`RPCError` for the first call that the scheduler refuses."""
         self._outbox.check_pid()
@@ -320,7 +333,12 @@ class RemoteScheduler:
 
     def _send_together(self, calls: list[tuple[Call, str]]) -> Any:
         """Make the calls in their order and return the response to the last one."""
-        if len(calls) == 1 and not self._outbox.depth:
+        is_alone = len(calls) == 1 and not self._outbox.depth
+        if is_alone or not self._takes_batches:
+            calls = [each for each in calls if each[0].name not in MENTIONED]
+            if not calls:
+                return None
+        if is_alone:
             return self._send_alone(calls[0][0].as_it_was(calls[0][1]))
         if not self._takes_batches:
             return self._send_one_by_one(calls)
@@ -332,7 +350,7 @@ class RemoteScheduler:
             if status in (404, 405):
                 # a server that was made before there were batches
                 self._takes_batches = False
-                return self._send_one_by_one(calls)
+                return self._send_together(calls)
             if status == 413 and len(calls) > 1:
                 middle = len(calls) // 2
                 self._send_together(calls[:middle])
@@ -361,6 +379,8 @@ class RemoteScheduler:
             )
         refused: RPCError | None = None
         for call, answer in zip(calls, answers, strict=True):
+            if call.name in MENTIONED:
+                continue
             error = answer.get("error")
             if error is None:
                 reply = Reply(

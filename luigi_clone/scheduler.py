@@ -23,6 +23,7 @@ from luigi_clone._scheduler.surveying import Surveyor
 from luigi_clone._scheduler.viewing import ViewCalls
 from luigi_clone._scheduling import views
 from luigi_clone._scheduling.facade import Limits, OrderedSet, SimpleTaskState, Task, Worker
+from luigi_clone._scheduling.families import Families
 from luigi_clone._scheduling.machine import Machine
 from luigi_clone._scheduling.model import (
     STATUS_TO_UPSTREAM_MAP,
@@ -200,6 +201,7 @@ class Scheduler(Answering, Saving, Effects, OperatorCalls, RunningTaskCalls, Log
         self._state = SimpleTaskState(self._config.state_path, machine)
         self._upstream = views.Upstream(machine)
         self._surveyor = Surveyor(machine, lambda: self._clock())
+        self._families = Families()
         # A configuration object of a program may know nothing of logs.
         self._tails = TailStore(
             getattr(self._config, "task_log_size", 0), getattr(self._config, "task_logs_size", 0)
@@ -226,6 +228,7 @@ class Scheduler(Answering, Saving, Effects, OperatorCalls, RunningTaskCalls, Log
                 "_state",
                 "_upstream",
                 "_surveyor",
+                "_families",
                 "_tails",
                 "_email_batcher",
                 "_metrics_collector",

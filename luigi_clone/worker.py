@@ -166,6 +166,7 @@ class Worker(Returning):
         self._suspended_tasks = {}
         self._batch_running_tasks = {}
         self._batch_families_sent = set()
+        self._families_told = set()
         self._task_types = set()
         self._first_task = None
 

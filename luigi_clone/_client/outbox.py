@@ -17,6 +17,8 @@ MOST_CALLS = 200
 LONGEST_WAIT = 0.05
 """Seconds after which no call waits for others any longer."""
 _MOST_BYTES = 1_000_000
+MENTIONED = frozenset(("announce_family",))
+"""Calls that travel only together with others: a server that knows no batches does not know them either."""
 
 
 class Call(NamedTuple):

@@ -15,9 +15,8 @@ def task_attempts(machine: Machine, task_id: str) -> list[Attempt]:
     """Return the runs of a task that are remembered, oldest first, and the one that goes on."""
     task = machine.tasks.get(task_id)
     found = machine.attempts.of_task(task_id)
-    if task is not None and task.status in (RUNNING, BATCH_RUNNING):
-        found.append(_current(task))
-    return found
+    going_on = None if task is None else current(task)
+    return found if going_on is None else [*found, going_on]
 
 
 def attempts(
@@ -45,6 +44,11 @@ def _latest_first(machine: Machine) -> Iterator[Attempt]:
     running = [*machine.by_status[RUNNING].values(), *machine.by_status[BATCH_RUNNING].values()]
     yield from sorted(map(_current, running), key=lambda attempt: attempt.start or 0.0, reverse=True)
     yield from reversed(machine.attempts.ended)
+
+
+def current(task: TaskRecord) -> Attempt | None:
+    """Return the run of a task that goes on."""
+    return _current(task) if task.status in (RUNNING, BATCH_RUNNING) else None
 
 
 def _current(task: TaskRecord) -> Attempt:

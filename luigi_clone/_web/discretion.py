@@ -13,6 +13,7 @@ TELLING = frozenset(
     (
         *(_ERROR, "task_page", "task_ids", "task_detail", "task_graph", "search_palette", "attempts"),
         "explain_task",
+        "describe_family",
     )
 )
 """The views that may show all parameters, or find tasks by them."""

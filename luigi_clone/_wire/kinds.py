@@ -120,6 +120,12 @@ def _texts_or_none(name: str, value: Any) -> Any:
     return None if value is None else _texts(name, value)
 
 
+def _list_or_none(name: str, value: Any) -> Any:
+    if value is not None and not isinstance(value, (list, tuple)):
+        raise _must(name, LIST_OR_NONE.expected, value)
+    return None if value is None else _walk(name, value)
+
+
 def _text_or_texts(name: str, value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return _texts(name, value)
@@ -308,6 +314,7 @@ TEXT_OR_NONE = Kind("a text or null", _NONE, True, _text_or_none)
 STATUS = Kind(f"one of {', '.join(sorted(_STATUSES))}", _NOTHING, False, _status)
 TEXTS = Kind("a list of texts", _NOTHING, False, _texts)
 TEXTS_OR_NONE = Kind("a list of texts or null", _NONE, False, _texts_or_none)
+LIST_OR_NONE = Kind("a list or null", _NONE, False, _list_or_none)
 TEXT_OR_TEXTS = Kind("a text or a list of texts", _NOTHING, True, _text_or_texts)
 NUMBER = Kind("a number", _NOTHING, False, _number)
 NUMBER_OR_NONE = Kind("a number or null", _NONE, False, _number_or_none)

@@ -225,6 +225,15 @@ _declare(
     current_tasks=(kinds.TEXTS_OR_NONE, None),
     worker=(TEXT, None),
 )
+_declare(
+    "announce_family",
+    _TELL,
+    worker=TEXT,
+    family=TEXT,
+    module=(TEXT_OR_NONE, None),
+    doc=(TEXT_OR_NONE, None),
+    parameters=(kinds.LIST_OR_NONE, None),
+)
 _declare("count_pending", _VIEW, worker=TEXT)
 _declare("ping", _REPORT, more=DROPPED, also={"worker": TEXT}, needed=("worker",))
 _declare(
@@ -315,6 +324,8 @@ _declare(
     offset=(kinds.COUNT, 0),
     limit=(kinds.COUNT, 50),
 )
+_declare("task_detail", _VIEW, task_id=TEXT)
+_declare("describe_family", _VIEW, family=TEXT)
 _declare("family_durations", _VIEW, since=(kinds.NUMBER_OR_NONE, None), until=(kinds.NUMBER_OR_NONE, None))
 _declare("task_ids", _VIEW, query=TEXT, limit=(kinds.COUNT, 10_000))
 _declare(

@@ -83,6 +83,7 @@ class Returning(RunningTasks):
         )
         history = len(self._add_task_history)
         self._batch_families_sent.clear()
+        self._families_told.clear()
         self._scheduler.add_worker(worker=self._id, info=self._worker_info)
         self._is_said_to_be_new()  # once more, and this is what is done about it
         latest = self._latest()

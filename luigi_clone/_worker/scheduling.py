@@ -16,6 +16,7 @@ from luigi_clone._task_processes.completion import (
     check_complete,
     is_external,
 )
+from luigi_clone._worker.announcing import Announcing
 from luigi_clone._worker.discovery import DequeQueue, complete_in_bulk, find_cycles, offers_bulk
 from luigi_clone._worker.failures import FailureReports
 from luigi_clone.event import Event
@@ -49,7 +50,7 @@ def get_retry_policy_dict(task: Task) -> dict[str, Any]:
     }
 
 
-class SchedulingPhase(FailureReports):
+class SchedulingPhase(Announcing, FailureReports):
     """The part of a worker that finds out what there is to do."""
 
     _task_types: set[type]
@@ -283,6 +284,7 @@ class SchedulingPhase(FailureReports):
             self._register(task, status, runnable, None)
 
     def _register(self, task: Task, status: str, runnable: bool, dep_ids: list[str] | None) -> None:
+        self._announce_family(task)
         self._add_task(
             worker=self._id,
             task_id=task.task_id,

@@ -45,6 +45,7 @@ class WorkerState:
     _suspended_tasks: dict[str, Task]
     _batch_running_tasks: dict[str, Iterable[Task]]
     _batch_families_sent: set[str]
+    _families_told: set[str]
     _first_task: str | None
     add_succeeded: bool
     run_succeeded: bool

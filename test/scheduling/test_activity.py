@@ -181,6 +181,6 @@ def test_roles() -> None:
         *("add_task", "add_task_batcher", "add_worker", "get_work", "ping", "announce_scheduling_failure"),
         *("prune", "add_scheduler_message_response", "set_task_status_message"),
         *("set_task_progress_percentage", "decrease_running_task_resources", "report_task_statistics"),
-        "append_task_log",
+        *("append_task_log", "announce_family"),
     }
     assert {"retry_task", "disable_task", "enable_task", "pause", "update_resources"} <= calls(Role.ADMIN)
