@@ -76,9 +76,11 @@ def app(scheduler: Scheduler) -> tornado.web.Application:
     return _application(maker, Api(maker, doors), AccessLog(), doors)
 
 
-def _application(maker: Direct, api: Api, log: AccessLog, doors: Doors | None) -> tornado.web.Application:
+def _application(
+    maker: Direct, api: Api, log: AccessLog, doors: Doors | None, streams: Streams | None = None
+) -> tornado.web.Application:
     shared = {"scheduler": maker.scheduler}
-    streams = Streams(maker)
+    streams = Streams(maker) if streams is None else streams
     return tornado.web.Application(
         [
             (r"/", RootPathHandler, {"maker": maker}),
@@ -107,8 +109,7 @@ def _init_api(
 
     Raises OSError when the address cannot be had, SettingError when an option of the doors makes no sense.
     """
-    _, names, _ = _listen(scheduler, api_port, address, unix_socket)
-    return names
+    return _listen(scheduler, api_port, address, unix_socket)[1]
 
 
 def _listen(
@@ -117,7 +118,8 @@ def _listen(
     address: str | None,
     unix_socket: str | None,
     maker: Direct | None = None,
-) -> tuple[tornado.httpserver.HTTPServer, list[Any], Streams]:
+    streams: Streams | None = None,
+) -> tuple[tornado.httpserver.HTTPServer, list[Any]]:
     maker = maker or Direct(scheduler)
     log = _access_log()
     sockets = _sockets(api_port or 0, address, unix_socket)
@@ -130,10 +132,10 @@ def _listen(
             bound.close()
         raise
     api = Api(maker, doors)
-    application = _application(maker, api, log, doors)
+    application = _application(maker, api, log, doors, streams)
     http = CallServer(Gate(application, api, log, doors), ssl_options=tls)
     http.add_sockets(sockets)
-    return http, [bound.getsockname() for bound in sockets], application.settings["streams"]
+    return http, [bound.getsockname() for bound in sockets]
 
 
 def _doors(sockets: list[socket.socket], address: str | None, unix_socket: str | None) -> Doors:
@@ -248,10 +250,11 @@ async def _serve(scheduler: Scheduler, api_port: int, address: str | None, unix_
         ended.set()
 
     turns = Turns(scheduler, lose)
+    streams = Streams(turns)
     scheduler.tell_of_loss(_in_a_turn(turns.end_turn))
     scheduler._surveyor.background = Background()
     try:
-        http, _, streams = _listen(scheduler, api_port, address, unix_socket, turns)
+        http, _ = _listen(scheduler, api_port, address, unix_socket, turns, streams)
     except BaseException:
         scheduler.dump()  # another process may have to take the journal over
         raise

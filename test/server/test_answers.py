@@ -58,8 +58,10 @@ def test_other_forms_and_fields(served):
     body = urlencode({"other": "x", "data": json.dumps({"resource": "gpu", "amount": 5})})
     assert served.ask("POST", "/api/update_resource", body, FORM)[0] == 200
     assert served.scheduler.resources()["gpu"]["total"] == 5
-    # a body in JSON is none of the arguments
-    assert served.ask("POST", "/api/is_paused", "[1", {"Content-Type": "application/json"})[0] == 200
+    kind = {"Content-Type": "application/json"}
+    assert served.ask("POST", "/api/update_resource", '{"resource": "gpu", "amount": 6}', kind)[0] == 200
+    assert served.scheduler.resources()["gpu"]["total"] == 6
+    assert served.ask("POST", "/api/is_paused", "[1", kind)[0] == 400
 
 
 @pytest.mark.parametrize(
