@@ -196,6 +196,7 @@ class Scheduler(Answering, Saving, Effects, OperatorCalls, RunningTaskCalls, Log
         self._clock: Callable[[], float] = wall_clock
         self._prepared = {}
         self._strangers = set()
+        self._newcomers = set()
         self._machine = machine = Machine(_live_options(self._config), {})
         machine.configure_resources(limits)
         self._state = SimpleTaskState(self._config.state_path, machine)
@@ -224,6 +225,7 @@ class Scheduler(Answering, Saving, Effects, OperatorCalls, RunningTaskCalls, Log
                 "_clock",
                 "_prepared",
                 "_strangers",
+                "_newcomers",
                 "_machine",
                 "_state",
                 "_upstream",

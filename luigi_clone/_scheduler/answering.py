@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from luigi_clone._scheduler.parts import SchedulerParts
+from luigi_clone._scheduler.staking import Staking, has_many_deps, staking_for
 from luigi_clone._scheduling.answers import Answer
 from luigi_clone._scheduling.arguments import ArgumentError, ConflictError
 from luigi_clone._wire.kinds import BadValueError, Checker
@@ -35,6 +36,8 @@ class Answering(SchedulerParts):
     _lease: int | None = None
     _strangers: set[str]
     """Workers that have made themselves known by a ping or a question for work and by nothing else."""
+    _newcomers: set[str]
+    """Workers that are known by what is done ahead of a call, which is to be answered as their first one."""
 
     def answer(
         self, name: str, arguments: Mapping[str, Any], ticket: Ticket = _STOCK, in_steps: bool = False
@@ -50,9 +53,7 @@ class Answering(SchedulerParts):
             method = self.in_steps(name) or method
         if method is None:
             raise RefusedError(404, f"there is no call {name!r}")
-        prepared = self._prepared.get(name)
-        if prepared is None or prepared.call is not RPC_METHODS[name].rpc_call:  # type: ignore[attr-defined]
-            prepared = self._prepare(name)
+        prepared = self._prepared_for(name)
         try:
             arguments = prepared.check(arguments)
         except BadValueError as error:
@@ -94,6 +95,9 @@ class Answering(SchedulerParts):
 
         One that is known by a ping or a question for work alone may have missed what it was answered.
         """
+        if name == "add_task" and worker in self._newcomers:
+            self._newcomers.discard(worker)
+            return True
         strangers, workers = self._strangers, self._machine.workers
         if worker not in workers:
             if name in ("get_work", "ping") and isinstance(worker, str):
@@ -106,9 +110,28 @@ class Answering(SchedulerParts):
             return name == "add_worker"
         return False
 
-    def _prepare(self, name: str) -> _Prepared:
+    def ahead_of(self, name: str, arguments: Mapping[str, Any], ticket: Ticket = _STOCK) -> Staking | None:
+        """Return what is to be done bit by bit before a call is made, so that it takes little time.
+
+        None stands for nothing, as for most calls and for all that will be refused.
+        """
+        if name != "add_task" or not has_many_deps(arguments):
+            return None
+        try:
+            checked = self._prepared_for(name).check(arguments)
+        except BadValueError:
+            return None
+        machine = self._machine
+        staking = staking_for(machine, self._clock, checked, ticket.lease)
+        if staking is not None and staking.worker not in machine.workers:
+            self._newcomers.add(staking.worker)
+        return staking
+
+    def _prepared_for(self, name: str) -> _Prepared:
         call: RpcCall = RPC_METHODS[name].rpc_call  # type: ignore[attr-defined]
-        prepared = self._prepared[name] = _Prepared(call, call.checker())
+        prepared = self._prepared.get(name)
+        if prepared is None or prepared.call is not call:
+            prepared = self._prepared[name] = _Prepared(call, call.checker())
         return prepared
 
     # ---- answers that were lost

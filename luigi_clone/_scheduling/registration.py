@@ -160,7 +160,7 @@ class Registration(Lifecycle):
                 self.effects.append(("metric", "done", task))
             if task.deps:
                 if stakes:
-                    self._stake_deps(task, priority, now, sender)
+                    self._stake(task.deps, priority, now, sender)
                 self._raise_priority(task, priority)
                 if task.dependents:
                     self._look_for_cycle(task)
@@ -231,7 +231,7 @@ class Registration(Lifecycle):
             self.join(task, sender, stakes, runs)
         if task.deps:
             if stakes:
-                self._stake_deps(task, priority, now, sender)
+                self._stake(task.deps, priority, now, sender)
             self._raise_priority(task, priority)
         elif priority > task.priority:
             self.set_priority(task, priority)
@@ -436,13 +436,24 @@ class Registration(Lifecycle):
             return (task,)
         return (task, *(member for member in batch.members.values() if member is not task))
 
-    def _stake_deps(self, task: TaskRecord, priority: float, now: float, sender: WorkerRecord) -> None:
-        """Make a placeholder for each dependency that is not known; the sender wants them all."""
+    def stake_ahead(self, now: float, worker: str, task_ids: Iterable[str], priority: float) -> bool:
+        """Do a part of what ``add_task`` does for very many dependencies, before it; tell whether it may.
+
+        A worker that gets no work has no stake in anything.
+        """
+        sender = self.workers.get(worker) or self.new_worker(worker, now)
+        sender.last_active = now
+        if not sender.disabled:
+            self._stake(task_ids, priority, now, sender)
+        return not sender.disabled
+
+    def _stake(self, task_ids: Iterable[str], priority: float, now: float, sender: WorkerRecord) -> None:
+        """Make a placeholder for each task that is not known; the sender wants them all."""
         tasks, policy, worker_id = self.tasks, self.default_policy(), sender.id
-        for dep in task.deps:
-            other = tasks.get(dep)
+        for task_id in task_ids:
+            other = tasks.get(task_id)
             if other is None:
-                self.add_record(dep, now, priority, policy, sender, stakeholder=True, runs=False)
+                self.add_record(task_id, now, priority, policy, sender, stakeholder=True, runs=False)
             elif worker_id not in other.crew.stakeholders:
                 self.join(other, sender, stakeholder=True, runs=False)
 

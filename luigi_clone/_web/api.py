@@ -17,7 +17,7 @@ from luigi_clone._web.large import LargeAnswer, Slices, is_in_steps
 from luigi_clone._web.turns import Direct
 from luigi_clone._wire.methods import RPC_METHODS
 from luigi_clone._wire.roles import Role
-from luigi_clone._wire.tickets import RefusedError, Reply
+from luigi_clone._wire.tickets import RefusedError, Reply, Ticket
 
 if TYPE_CHECKING:
     from luigi_clone._web.doors import Doors, Refusal
@@ -55,7 +55,28 @@ class Api:
         if name not in RPC_METHODS:
             raise RefusedError(404, f"there is no call {name!r}")
         maker = self._maker if name not in TELLING else self._maker_for(request)
-        outcome = maker.make(name, arguments_of(request), ticket_of(request.headers), in_steps=True)
+        arguments, ticket = arguments_of(request), ticket_of(request.headers)
+        ahead = maker.ahead_of(name, arguments, ticket)
+        if ahead is None:
+            self._make(maker, name, arguments, ticket, request, send)
+            return
+
+        async def rest() -> None:
+            await self._slices.complete(ahead)
+            self._make(maker, name, arguments, ticket, request, send)
+
+        self._go_on(rest(), send)
+
+    def _make(
+        self,
+        maker: Direct,
+        name: str,
+        arguments: dict[str, Any],
+        ticket: Ticket,
+        request: Asked,
+        send: Send,
+    ) -> None:
+        outcome = maker.make(name, arguments, ticket, in_steps=True)
         if isinstance(outcome, RefusedError):
             self._when_durable(send, lambda: refusal_of(outcome))
         elif is_in_steps(outcome.response):

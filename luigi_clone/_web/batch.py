@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from luigi_clone._web.answers import Package, body_of, encoded
 from luigi_clone._web.asking import ticket
 from luigi_clone._web.large import LargeAnswer, Slices, is_in_steps
-from luigi_clone._web.turns import Direct
+from luigi_clone._web.turns import Direct, Work
 from luigi_clone._wire.tickets import RefusedError, Reply
 
 MOST_CALLS = 1_000
@@ -26,6 +27,7 @@ class BatchedCall:
         self.name = ""
         self.arguments: Mapping[str, Any] = {}
         self.refused: RefusedError | None = None
+        self.is_prepared = False
         try:
             self._read(spoken)
         except RefusedError as refused:
@@ -56,11 +58,12 @@ class Batch:
     """Makes the calls of a batch in their order, each by itself: an error does not stop the next one."""
 
     def __init__(self, calls: list[BatchedCall], maker: Direct, slices: Slices) -> None:
-        self._calls = iter(calls)
+        self._calls: Iterator[BatchedCall] = iter(calls)
         self._maker = maker
         self._slices = slices
         self._results: list[bytes] = []
         self._large: LargeAnswer | None = None
+        self._ahead: tuple[Work, BatchedCall] | None = None
         self._large_package: Package
 
     def work(self) -> bool:
@@ -68,6 +71,11 @@ class Batch:
         until = time.perf_counter() + _SLICE
         results, maker = self._results, self._maker
         for call in self._calls:
+            if call.refused is None and not call.is_prepared:
+                ahead = maker.ahead_of(call.name, call.arguments, call.ticket)
+                if ahead is not None:
+                    self._ahead = ahead, call
+                    return False
             outcome = call.refused or maker.make(call.name, call.arguments, call.ticket, in_steps=True)
             if isinstance(outcome, RefusedError):
                 results.append(_error(outcome))
@@ -84,7 +92,12 @@ class Batch:
     async def complete(self) -> None:
         """Make what is left of the batch."""
         while True:
-            if self._large is not None:
+            if self._ahead is not None:
+                ahead, call = self._ahead
+                await self._slices.complete(ahead)
+                self._ahead, call.is_prepared = None, True
+                self._calls = chain((call,), self._calls)
+            elif self._large is not None:
                 await self._slices.complete(self._large)
                 self._results.append(b"".join(self._large_package.answer().pieces))
                 self._large = None

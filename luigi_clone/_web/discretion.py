@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from luigi_clone._web.turns import Direct, Outcome
+from luigi_clone._web.turns import Direct, Outcome, Work
 from luigi_clone._wire.tickets import RefusedError, Ticket
 
 _ERROR = "fetch_error"
@@ -25,6 +25,10 @@ class Discreet(Direct):
     def __init__(self, maker: Direct) -> None:
         super().__init__(maker.scheduler)
         self._maker = maker
+
+    def ahead_of(self, name: str, arguments: Mapping[str, Any], ticket: Ticket) -> Work | None:
+        """Return what is to be done bit by bit before a call is made, None for nothing."""
+        return self._maker.ahead_of(name, arguments, ticket)
 
     def make(
         self, name: str, arguments: Mapping[str, Any], ticket: Ticket, in_steps: bool = False

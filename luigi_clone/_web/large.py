@@ -11,6 +11,7 @@ from luigi_clone._web.answers import Package, encoded
 
 if TYPE_CHECKING:
     from luigi_clone._scheduling.views import Serialized, Steps
+    from luigi_clone._web.turns import Work
 
 _SLICE = 0.002
 """Seconds. Another request meanwhile waits for as many of them as it needs turns of the loop: about four."""
@@ -79,14 +80,14 @@ class LargeAnswer:
 
 
 class Slices:
-    """Lets one large answer at a time go on, so that others wait for one slice and not for one of each."""
+    """Lets one piece of work at a time go on, so that others wait for one slice and not for one of each."""
 
     def __init__(self) -> None:
         self._turn = asyncio.Lock()
 
-    async def complete(self, answer: LargeAnswer) -> None:
-        """Make what is left of an answer."""
+    async def complete(self, work: Work) -> None:
+        """Do what is left of a piece of work."""
         async with self._turn:
             await asyncio.sleep(0)
-            while not answer.work():
+            while not work.work():
                 await asyncio.sleep(0)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from luigi_clone._journal.base import JournalError
 from luigi_clone._wire.tickets import RefusedError, Reply, Ticket
@@ -21,6 +21,13 @@ Outcome = Reply | RefusedError
 Continuation = Callable[[RefusedError | None], None]
 
 _VITAL = ("get_work", "prune")
+
+
+class Work(Protocol):
+    """Something that is done in slices of a few milliseconds."""
+
+    def work(self) -> bool:
+        """Go on for a while; tell whether all is done."""
 
 
 class Direct:
@@ -55,6 +62,11 @@ class Direct:
             self._ailing.discard(name)
         self.scheduler._observe_call(name, time.perf_counter() - begun)
         return reply
+
+    def ahead_of(self, name: str, arguments: Mapping[str, Any], ticket: Ticket) -> Work | None:
+        """Return what is to be done bit by bit before a call is made, None for nothing."""
+        work = self.scheduler.ahead_of(name, arguments, ticket)
+        return None if work is None else _Stored(work, self)
 
     def after_commit(self, then: Continuation) -> None:
         """Call ``then`` when all that was done up to now is durable; with a reason if it never will be."""
@@ -132,6 +144,20 @@ class Turns(Direct):
         self._loss = super()._lost(error)
         self._on_loss(error)
         return self._loss
+
+
+class _Stored:
+    """Work after each slice of which what it has changed is made durable."""
+
+    def __init__(self, work: Work, maker: Direct) -> None:
+        self._work = work
+        self._maker = maker
+
+    def work(self) -> bool:
+        """Go on for a while; tell whether all is done."""
+        is_done = self._work.work()
+        self._maker.after_commit(_nothing)
+        return is_done
 
 
 def _go_on(then: Continuation, loss: RefusedError | None) -> None:
