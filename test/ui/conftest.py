@@ -206,3 +206,20 @@ def shown(browser: Any, scheduler: Scheduler) -> Iterator[Shown]:
     """A page at 1280 by 800 in the light theme that reports nothing bad."""
     with shown_in(browser, scheduler.url, color_scheme="light") as page:
         yield page
+
+
+@pytest.fixture(scope="session")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A scheduler that no worker fills, for what only calls can bring about; it keeps a history."""
+    from test.ui.by_calls import CONFIG as BARE, ByCalls
+
+    folder = tmp_path_factory.mktemp("bare")
+    with luigid(folder, BARE.format(history=folder / "history.db")) as running:
+        yield ByCalls(running)
+
+
+@pytest.fixture
+def beside(browser: Any, bare: Any) -> Iterator[Shown]:
+    """A page of the scheduler that no worker fills."""
+    with shown_in(browser, bare.url, color_scheme="light") as page:
+        yield page

@@ -12,6 +12,11 @@
  * @property {string} status
  */
 
+/** Leave out what is no end: a run that was told of again while it went on. */
+export const runsOf = (attempts) =>
+  attempts.filter(({ start, end, status }) => start !== null && (end === null || !/RUNNING$/.test(status)));
+
+/** What tells one attempt from another. */
 export const keyOf = (attempt) => `${attempt.task_id}\u0000${attempt.start}\u0000${attempt.worker ?? ''}`;
 
 /**

@@ -7,6 +7,7 @@ import { stateIcon, status } from './status.js';
 import { stateOf, values } from './task-facts.js';
 
 const AHEAD = 0.03; // of the width stays free at the right of now
+const SMALL = 24; // px, the least width of a target
 const MOST_STILL = 50; // more running icons than this stand still
 
 const two = (n) => String(n).padStart(2, '0');
@@ -75,6 +76,7 @@ export class Gantt {
   lane({ name, rows, running }, tell) {
     const track = h('div', { class: 'track' });
     rows.forEach((row, at) => track.append(...row.map((attempt) => this.bar(attempt, at))));
+    if (!track.querySelector('a:not([tabindex])')) track.firstElementChild?.removeAttribute('tabindex');
     const body = h('div', { class: 'rows' }, track);
     body.style.setProperty('--rows', String(rows.length));
     return h(
@@ -107,6 +109,8 @@ export class Gantt {
         class: `att s-${state}`,
         href: href('task', { id: attempt.task_id, attempt: attempt.attempt > 1 ? attempt.attempt : null }),
         dataset: { key },
+        // bars too small to be hit are reached by the arrow keys, and are in the table
+        tabindex: wide < SMALL ? '-1' : null,
         'aria-label': `${nameOf(attempt)}, ${WORDS[state].toLowerCase()}, ${attempt.end === null ? `for ${duration(took)}` : duration(took)}`,
       },
       parts,

@@ -3,7 +3,7 @@ import { call } from '../api.js';
 import { button, h, put, setText } from '../dom.js';
 import { durationsCard } from '../parts/durations.js';
 import { Gantt, nameOf, stateOfAttempt } from '../parts/gantt.js';
-import { keyOf } from '../parts/gantt-rows.js';
+import { keyOf, runsOf } from '../parts/gantt-rows.js';
 import { emptyState, errorState, skeleton } from '../parts/state.js';
 import { status } from '../parts/status.js';
 import { values } from '../parts/task-facts.js';
@@ -189,7 +189,7 @@ class TimelineView {
         call('family_durations', { since: from, until: to }),
       ]);
       if (turn !== this.turn) return;
-      this.attempts = new Map(attempts.map((each) => [keyOf(each), each]));
+      this.attempts = new Map(runsOf(attempts).map((each) => [keyOf(each), each]));
       this.capped = attempts.length >= LIMIT;
       this.heard = this.app.now();
       this.draw();
@@ -222,7 +222,7 @@ class TimelineView {
     const turn = this.turn,
       since = this.heard - 5;
     try {
-      const news = await call('attempts', { since, limit: LIMIT });
+      const news = runsOf(await call('attempts', { since, limit: LIMIT }));
       if (turn !== this.turn) return;
       this.heard = this.app.now();
       let changed = false;
@@ -333,7 +333,8 @@ class TimelineView {
   }
 
   table(all, now) {
-    const latest = all.sort((a, b) => (b.end ?? Infinity) - (a.end ?? Infinity) || b.start - a.start);
+    const ended = (each) => each.end ?? Number.MAX_VALUE;
+    const latest = all.sort((a, b) => ended(b) - ended(a) || b.start - a.start);
     const row = (each) =>
       h(
         'tr',
