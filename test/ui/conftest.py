@@ -211,7 +211,8 @@ def shown(browser: Any, scheduler: Scheduler) -> Iterator[Shown]:
 @pytest.fixture(scope="session")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A scheduler that no worker fills, for what only calls can bring about; it keeps a history."""
-    from test.ui.by_calls import CONFIG as BARE, ByCalls
+    from test.ui.by_calls import CONFIG as BARE
+    from test.ui.by_calls import ByCalls
 
     folder = tmp_path_factory.mktemp("bare")
     with luigid(folder, BARE.format(history=folder / "history.db")) as running:

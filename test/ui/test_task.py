@@ -316,12 +316,13 @@ def test_a_hostile_task_only_says_what_it_says(beside, bare):
         worker="by-hand",
         family=family,
         module="m",
-        doc=f"{HOSTILE}\n\n.. raw:: html\n\n   {HOSTILE}\n\n`go <javascript:window.hurt=1>`_\n\n* {HOSTILE}\n",
+        doc=f"{HOSTILE}\n\n.. raw:: html\n\n   {HOSTILE}\n\n`go <javascript:window.hurt=1>`_\n",
         parameters=[{"name": "x", "visibility": "public", "description": HOSTILE, "default": None}],
     )
     bare.write(
         task_id,
-        f"{HOSTILE}\n\x1b[31mred\x1b[0m \x1b]0;title\x07 bell\x07 \u202egnp.exe\nprogress 1 %\rprogress 2 %\n",
+        f"{HOSTILE}\n\x1b[31mred\x1b[0m \x1b]0;title\x07 bell\x07 \u202egnp.exe\n"
+        "progress 1 %\rprogress 2 %\n",
     )
     bare.end(task_id, family, "FAILED", expl=TRACEBACK.replace("select", HOSTILE), params={"x": HOSTILE})
     page = open_task(beside, task_id)
