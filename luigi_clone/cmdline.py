@@ -16,7 +16,7 @@ COMPLETING = "_ARGCOMPLETE"
 """The environment variable by which a shell asks what to complete a line with."""
 
 
-_COMMANDS = frozenset(("logs",))
+_COMMANDS = frozenset(("logs", "why"))
 """First words that stand for something else than a task: modules of ``tools`` with a ``main(argv)``."""
 
 

@@ -17,6 +17,7 @@ from luigi_clone._scheduler.clock import wall_clock
 from luigi_clone._scheduler.effects import Effects, as_text, without
 from luigi_clone._scheduler.logs import LogCalls, TailStore
 from luigi_clone._scheduler.paging import PageCalls
+from luigi_clone._scheduler.portraits import PortraitCalls
 from luigi_clone._scheduler.saving import Saving
 from luigi_clone._scheduler.steering import OperatorCalls, RunningTaskCalls
 from luigi_clone._scheduler.surveying import Surveyor
@@ -157,7 +158,9 @@ class scheduler(Config):  # noqa: N801 - named after its section
     )
 
 
-class Scheduler(Answering, Saving, Effects, OperatorCalls, RunningTaskCalls, LogCalls, PageCalls, ViewCalls):
+class Scheduler(
+    Answering, Saving, Effects, OperatorCalls, RunningTaskCalls, LogCalls, PageCalls, PortraitCalls, ViewCalls
+):
     """Assigns tasks to workers.
 
     ``kwargs`` are options of ``[scheduler]``; ``resources`` replaces the section ``[resources]``, and

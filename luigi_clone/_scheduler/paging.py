@@ -1,10 +1,10 @@
-"""The calls that pages make: lists, one task, what goes on."""
+"""The calls that pages make of all tasks: lists, searches, what goes on."""
 
 from __future__ import annotations
 
 import datetime
 import socket
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,6 @@ from luigi_clone._scheduling.arguments import ArgumentError
 from luigi_clone._wire.methods import rpc_method
 
 if TYPE_CHECKING:
-    from luigi_clone._scheduler.logs import AttemptTail, TailStore
-    from luigi_clone._scheduling.families import Families, Parameter
     from luigi_clone._scheduling.pages import Finds
     from luigi_clone._scheduling.query import Query
     from luigi_clone._scheduling.views import Steps
@@ -29,8 +27,6 @@ class LargePages(SurveyCalls):
     """The calls of pages, made step by step."""
 
     _finds: Finds | None = None
-    _families: Families
-    _tails: TailStore
 
     def in_steps(self, name: str) -> Callable[..., Steps] | None:
         """Return what makes the answer of the call ``name`` in steps; None if that is not for this call."""
@@ -91,20 +87,17 @@ class LargePages(SurveyCalls):
 
         return (yield from by_family(self._machine.attempts.ended, since, until))
 
-    def _task_detail(self, task_id: str) -> Steps:
+    def _search_palette(self, text: str, limit: int = 20) -> Steps:
         sees_hidden = self._shows_hidden
-        return self._detail(task_id, sees_hidden)
+        if limit > _MOST_ROWS:
+            raise ArgumentError(f"limit must be {_MOST_ROWS:,} at most, not {limit}")
+        return self._search(text, limit, sees_hidden)
 
-    def _detail(self, task_id: str, sees_hidden: bool) -> Steps:
-        from luigi_clone._scheduling.detail import detail
+    def _search(self, text: str, limit: int, sees_hidden: bool) -> Steps:
+        from luigi_clone._scheduling.finding import find
 
         yield from self._surveyor.preparing()
-        surveyor = self._surveyor
-        told = yield from detail(self.row_maker(sees_hidden), task_id, surveyor.durations, self._families)
-        tails = self._tails.attempts(task_id)
-        for attempt, number in zip(told["attempts"], _logs(told["attempts"], tails), strict=True):
-            attempt["has_log"], attempt["log"] = number is not None, number
-        return told
+        return (yield from find(self.row_maker(sees_hidden), text, limit))
 
     def _asked(
         self,
@@ -132,22 +125,9 @@ _LARGE: dict[str, Callable[..., Steps]] = {
     "task_ids": LargePages._task_ids,
     "explain_task": LargePages._explain_task,
     "overview": LargePages._overview,
-    "task_detail": LargePages._task_detail,
+    "search_palette": LargePages._search_palette,
     "family_durations": LargePages._family_durations,
 }
-
-
-def _logs(attempts: Sequence[Mapping[str, Any]], tails: Sequence[AttemptTail]) -> list[int | None]:
-    """Return for each attempt the number by which its log is asked for: matched from the end, by worker."""
-    left: dict[str, list[int]] = {}
-    for tail in tails:
-        left.setdefault(tail.key[0], []).append(tail.number)
-    numbers: list[int | None] = []
-    for attempt in reversed(attempts):
-        known = left.get(attempt["worker"] or "")
-        numbers.append(known.pop() if known else None)
-    numbers.reverse()
-    return numbers
 
 
 def _list(steps: Steps) -> list[dict[str, Any]]:
@@ -203,47 +183,9 @@ class PageCalls(LargePages):
         return views.whole(self._task_ids(query, limit))
 
     @rpc_method()
-    def task_detail(self, task_id: str) -> dict[str, Any]:
-        """Return everything about a task that its page shows."""
-        return views.whole(self._task_detail(task_id))
-
-    @rpc_method()
-    def announce_family(
-        self,
-        worker: str,
-        family: str,
-        module: str | None = None,
-        doc: str | None = None,
-        parameters: list[Any] | None = None,
-    ) -> None:
-        """Tell what tasks of a family are for, and which parameters they take.
-
-        ``parameters`` are objects with name, visibility (public, hidden or private), description and default.
-        It is kept in memory: workers tell it once, and again when they register again.
-        """
-        self._families.announce(family, module, doc, parameters or ())
-
-    @rpc_method()
-    def describe_family(self, family: str) -> dict[str, Any]:
-        """Return what workers announced of a family: its docstring as a tree, its module and parameters."""
-        known = self._families.get(family)
-        if known is None:
-            return {"family": family, "announced": False, "module": None, "doc": [], "parameters": []}
-        from luigi_clone._scheduler.docstrings import tree_of
-
-        return {
-            "family": family,
-            "announced": True,
-            "module": known.module,
-            "doc": list(tree_of(known.doc)),
-            "parameters": [
-                {**one._asdict(), "default": one.default if self._shows(one) else None}
-                for one in known.parameters
-            ],
-        }
-
-    def _shows(self, parameter: Parameter) -> bool:
-        return parameter.visibility == "public" or (parameter.visibility == "hidden" and self._shows_hidden)
+    def search_palette(self, text: str, limit: int = 20) -> dict[str, Any]:
+        """Return tasks, families and workers in whose names all words of a text are."""
+        return views.whole(self._search_palette(text, limit))
 
     @rpc_method()
     def overview(self) -> dict[str, Any]:

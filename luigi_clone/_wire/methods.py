@@ -325,6 +325,16 @@ _declare(
     limit=(kinds.COUNT, 50),
 )
 _declare("task_detail", _VIEW, task_id=TEXT)
+_declare(
+    "task_graph",
+    _VIEW,
+    task_id=TEXT,
+    direction=(TEXT, "needs"),
+    fold=(TEXT, "auto"),
+    include_done=(FLAG, True),
+    limit=(kinds.COUNT, 2_000),
+)
+_declare("search_palette", _VIEW, text=TEXT, limit=(kinds.COUNT, 20))
 _declare("describe_family", _VIEW, family=TEXT)
 _declare("family_durations", _VIEW, since=(kinds.NUMBER_OR_NONE, None), until=(kinds.NUMBER_OR_NONE, None))
 _declare("task_ids", _VIEW, query=TEXT, limit=(kinds.COUNT, 10_000))

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from luigi_clone.tools.addresses import add_options, url_of
+
 NAME = "logs"
 """The first word of the command line."""
 
@@ -112,9 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("task_id", help="the id of the task, as the scheduler's page shows it")
     parser.add_argument("-f", "--follow", action="store_true", help="go on while the task runs")
     parser.add_argument("--attempt", type=int, metavar="N", help="the N-th attempt; default: the latest")
-    parser.add_argument("--scheduler-url", help="address of the scheduler; default: as for running tasks")
-    parser.add_argument("--scheduler-host", help="host of the scheduler")
-    parser.add_argument("--scheduler-port", type=int, help="port of the scheduler")
+    add_options(parser)
     parser.add_argument(
         "--local", action="store_true", help="read the files of this machine's workers instead"
     )
@@ -167,8 +167,7 @@ def _find(options: argparse.Namespace) -> Iterator[Portion]:
 def _ask(options: argparse.Namespace) -> Iterator[Portion]:
     from luigi_clone.rpc import RemoteScheduler, RPCError
 
-    url = _url(options)
-    scheduler = RemoteScheduler(url)
+    scheduler = RemoteScheduler(url_of(options))
     scheduler._rpc_log_retries = False  # one line at the end says it all
 
     def task_log(**arguments: Any) -> dict[str, Any]:
@@ -190,19 +189,6 @@ def _ask(options: argparse.Namespace) -> Iterator[Portion]:
 def _chain(first: Portion, rest: Iterator[Portion]) -> Iterator[Portion]:
     yield first
     yield from rest
-
-
-def _url(options: argparse.Namespace) -> str:
-    from luigi_clone.interface import core
-
-    names = ("scheduler_url", "scheduler_host", "scheduler_port")
-    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
-    settings = core(**given)
-    if settings.scheduler_url and not given.keys() & {"scheduler_host", "scheduler_port"}:
-        return str(settings.scheduler_url)
-    if "scheduler_url" in given:
-        return str(given["scheduler_url"])
-    return f"http://{settings.scheduler_host}:{settings.scheduler_port:d}/"
 
 
 def _folder() -> str:

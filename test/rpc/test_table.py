@@ -20,4 +20,4 @@ def test_table_is_that_of_the_scheduler():
     done = subprocess.run(
         [sys.executable, "-c", CODE], capture_output=True, text=True, check=False, timeout=60
     )
-    assert done.stdout == "54 54\n", done.stderr
+    assert done.stdout == "56 56\n", done.stderr
