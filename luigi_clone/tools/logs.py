@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from luigi_clone.tools.addresses import add_options, url_of
+from luigi_clone.tools._addresses import add_options, url_of
 
 NAME = "logs"
 """The first word of the command line."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from luigi_clone.tools.addresses import add_options, url_of
+from luigi_clone.tools._addresses import add_options, url_of
 from luigi_clone.tools.logs import cleaned
 
 NAME = "why"

@@ -91,7 +91,7 @@ def test_parameters_by_who_may_see_them() -> None:
 
 
 _CHAINED = """Traceback (most recent call last):
-  File "/home/me/flights/delays.py", line 88, in run
+  File "/srv/flights/delays.py", line 88, in run
     self.output().write(self.summarise(by_hour))
                         ~~~~~~~~~~~~~~^^^^^^^^^
   File "/venv/lib/python3.12/site-packages/pandas/core/base.py", line 244, in select

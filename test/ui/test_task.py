@@ -14,7 +14,7 @@ numbers = itertools.count(1)
 TRACEBACK = """Traceback (most recent call last):
   File "/opt/env/lib/python3.11/site-packages/luigi_clone/worker.py", line 214, in run
     outcome = self.execute(item)
-  File "/home/ann/flights/delays.py", line 88, in run
+  File "/srv/flights/delays.py", line 88, in run
     self.output().write(self.summarise(by_hour))
   File "/opt/env/lib/python3.11/site-packages/pandas/core/base.py", line 244, in select
     raise KeyError(missing(name))
