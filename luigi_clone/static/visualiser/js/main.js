@@ -166,6 +166,7 @@ async function boot() {
   find('.skip').addEventListener('click', event => { event.preventDefault(); main.focus(); });
   listen({ go: view => { location.hash = `#/${view}`; }, palette, view: () => shown?.handle });
   setInterval(tick, 1000);
+  import(`./views/${read().view}.js`).catch(() => { /* show() asks for it again, and tells */ });
   try {
     session = await askSession();
   } catch (error) {
