@@ -100,23 +100,43 @@ export async function signOut() {
   return request('sign_out', 'POST', {});
 }
 
-const EVENTS = ['hello', 'counts', 'tasks', 'changed', 'workers', 'resources'];
-
 /**
- * Open the stream of news for a view. `handlers` are called by event name with the data; `lost` when it ends.
+ * Open the stream of news for a view. `handlers` are called by event name with the data; `lost(status)` when it
+ * ends, with the status of a refusal or 0. The view is sent as a body: the ids in it are more than an address
+ * may hold behind some proxies, which is why this is no EventSource.
  * @returns {{close(): void}}
  */
 export function openStream(view, handlers) {
-  const source = new EventSource(`${BASE}stream?view=${encodeURIComponent(JSON.stringify(view))}`);
-  let open = true;
-  const end = () => { open = false; source.close(); };
-  for (const name of EVENTS) {
-    source.addEventListener(name, event => { if (open) handlers[name]?.(JSON.parse(event.data)); });
+  const ended = new AbortController();
+  read(view, handlers, ended.signal).then(status => { if (!ended.signal.aborted) handlers.lost?.(status); });
+  return { close: () => ended.abort() };
+}
+
+/** Read a stream to its end; the status of a refusal, 0 otherwise. */
+async function read(view, handlers, signal) {
+  const headers = { 'Content-Type': 'application/x-www-form-urlencoded', Accept: 'text/event-stream', ...(csrf ? { 'X-Luigi-CSRF': csrf } : {}) };
+  try {
+    const answer = await fetch(`${BASE}stream`, { method: 'POST', headers, body: `data=${encodeURIComponent(JSON.stringify({ view }))}`, signal, credentials: 'same-origin' });
+    if (!answer.ok) return answer.status;
+    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    let rest = '';
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done || signal.aborted) return 0;
+      const events = (rest + value).split('\n\n');
+      rest = events.pop();
+      for (const event of events) if (!signal.aborted) hand(event, handlers);
+    }
+  } catch {
+    return 0; // the contact broke; or the page gave the stream up
   }
-  source.onerror = () => {
-    if (!open) return;
-    end();
-    handlers.lost?.();
-  };
-  return { close: end };
+}
+
+function hand(event, handlers) {
+  let name = '', data = '';
+  for (const line of event.split('\n')) {
+    if (line.startsWith('event: ')) name = line.slice(7);
+    else if (line.startsWith('data: ')) data += line.slice(6);
+  }
+  if (name && data) handlers[name]?.(JSON.parse(data));
 }

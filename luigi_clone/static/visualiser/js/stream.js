@@ -1,6 +1,6 @@
 // One stream of news for the page: shared by the shell and the view, mended when it breaks.
 
-import { openStream, session } from './api.js';
+import { openStream, toSignIn } from './api.js';
 
 const FIRST_WAIT = 1, LONGEST_WAIT = 30;
 
@@ -83,7 +83,7 @@ export class News {
       changed: data => tell('changed', data),
       workers: data => tell('workers', data),
       resources: data => tell('resources', data),
-      lost: () => this._lose(),
+      lost: status => this._lose(status),
     });
   }
 
@@ -96,13 +96,12 @@ export class News {
     this._shell.back(told.reduce((sum, one) => sum + (Number(one.value) || 0), 0));
   }
 
-  async _lose() {
+  _lose(status) {
+    if (status === 401) { toSignIn('expired'); return; }
     this._lost = true;
     this._due = Date.now() + 1000 * this._wait;
     this._shell.state('off', { since: this.heard, due: this._due });
     this._timer = setTimeout(() => this._connect(), 1000 * this._wait);
     this._wait = Math.min(LONGEST_WAIT, this._wait * 2);
-    // a stream does not say why it was refused; a call does, and leads to the sign-in page if that is the reason
-    try { await session(); } catch { /* the banner tells it already */ }
   }
 }
