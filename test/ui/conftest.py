@@ -33,9 +33,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 PAGE = "/static/visualiser/index.html"
-WAIT = (
-    15_000 if os.environ.get("NOLIVE") else 15_000
-)  # ms; generous: a page is there in a fraction of a second
+WAIT = 15_000  # ms; generous: a page is there in a fraction of a second
 
 CONFIG = """
 [core]

@@ -101,8 +101,8 @@ export async function signOut() {
 }
 
 /**
- * Open the stream of news for a view. `handlers` are called by event name with the data; `lost(status)` when it
- * ends, with the status of a refusal or 0. The view is sent as a body: the ids in it are more than an address
+ * Open the stream of news for a view. `handlers` are called by event name with the data; `heard()` when anything
+ * came, also to say that nothing is new; `lost(status)` when it ends, with the status of a refusal or 0. The view is sent as a body: the ids in it are more than an address
  * may hold behind some proxies, which is why this is no EventSource.
  * @returns {{close(): void}}
  */
@@ -123,6 +123,7 @@ async function read(view, handlers, signal) {
     for (;;) {
       const { value, done } = await reader.read();
       if (done || signal.aborted) return 0;
+      handlers.heard?.();
       const events = (rest + value).split('\n\n');
       rest = events.pop();
       for (const event of events) if (!signal.aborted) hand(event, handlers);
@@ -138,5 +139,10 @@ function hand(event, handlers) {
     if (line.startsWith('event: ')) name = line.slice(7);
     else if (line.startsWith('data: ')) data += line.slice(6);
   }
-  if (name && data) handlers[name]?.(JSON.parse(data));
+  if (!name || !data) return;
+  try {
+    handlers[name]?.(JSON.parse(data));
+  } catch (error) {
+    reportError(error); // a mistake in what is shown is no loss of contact
+  }
 }

@@ -152,6 +152,7 @@ function tick() {
   const now = app.now();
   meters.time(now, session.name);
   banner.tick();
+  news.check();
   for (const node of document.querySelectorAll('[data-since]')) setText(node, ticking(now - Number(node.dataset.since)));
 }
 

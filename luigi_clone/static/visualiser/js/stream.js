@@ -2,7 +2,8 @@
 
 import { openStream, toSignIn } from './api.js';
 
-const FIRST_WAIT = 1, LONGEST_WAIT = 30;
+const FIRST_WAIT = 1, LONGEST_WAIT = 30; // seconds
+const SILENCE = 45; // seconds: a stream says at least every 15 that it is there
 
 /**
  * Keeps the stream. `shell` is told: `state('wait' | 'on' | 'off', {since, next})`, `counts(data)`,
@@ -44,6 +45,13 @@ export class News {
     this._connect();
   }
 
+  /** Give up a stream that says nothing any more: some connections break without a word. */
+  check() {
+    if (this._lost || this._ended || !this._stream || Date.now() / 1000 - this.heard < SILENCE) return;
+    this._stream.close();
+    this._lose(0);
+  }
+
   /** End it for good. */
   close() {
     this._ended = true;
@@ -72,8 +80,7 @@ export class News {
     if (this._ended) return;
     this._stream?.close();
     const tell = (name, data) => {
-      this.heard = Date.now() / 1000;
-      if (data.now) this.skew = data.now - this.heard;
+      if (data.now) this.skew = data.now - Date.now() / 1000;
       for (const { handlers } of [...this._watches]) handlers[name]?.(data);
     };
     this._stream = openStream(this._view(), {
@@ -83,6 +90,7 @@ export class News {
       changed: data => tell('changed', data),
       workers: data => tell('workers', data),
       resources: data => tell('resources', data),
+      heard: () => { this.heard = Date.now() / 1000; },
       lost: status => this._lose(status),
     });
   }
