@@ -79,9 +79,11 @@ export class News {
   _connect() {
     if (this._ended) return;
     this._stream?.close();
+    // a view that comes while the stream is open is told by the next one only: this one counts by other questions
+    const watches = [...this._watches];
     const tell = (name, data) => {
       if (data.now) this.skew = data.now - Date.now() / 1000;
-      for (const { handlers } of [...this._watches]) handlers[name]?.(data);
+      for (const watch of watches) if (this._watches.has(watch)) watch.handlers[name]?.(data);
     };
     this._stream = openStream(this._view(), {
       hello: data => { tell('hello', data); this._found(); },
