@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+import luigi_clone
 from test.doors.servers import ROOT, Luigid, luigid
 from test.services import require_service
 
@@ -32,6 +33,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+VENDOR = Path(luigi_clone.__file__).parent / "static" / "vendor"
 PAGE = "/static/visualiser/index.html"
 WAIT = 15_000  # ms; generous: a page is there in a fraction of a second
 
@@ -157,6 +159,8 @@ class Shown:
 
     def open(self, address: str = "#/overview") -> Any:
         """Show a view and wait until it is there; return the page."""
+        if "/graph" in address:
+            require_service("the layout of graphs", VENDOR.is_dir(), "run bin/vendor")
         self.page.goto(self.url + PAGE + address)
         self.ready()
         return self.page
@@ -214,7 +218,9 @@ def shown_in(browser: Any, url: str, **how: Any) -> Iterator[Shown]:
 @pytest.fixture(scope="session")
 def context(browser: Any) -> Iterator[Any]:
     """A context with the files of the page in its cache: nothing is kept in it otherwise."""
-    made = browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme="light")
+    made = browser.new_context(
+        viewport={"width": 1280, "height": 800}, color_scheme="light", reduced_motion="reduce"
+    )
     yield made
     made.close()
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from test.ui.pipeline import DAYS
 
 ROWS = ".tasks tbody tr"
@@ -210,21 +208,3 @@ def test_help_tells_the_language_by_examples_that_are_understood(shown, schedule
         error = scheduler.call("task_page", query=term)["error"]
         # a parameter that no task has here may be told as unknown; nothing else may
         assert error is None or "parameter" in error["text"] or "date" in term, (term, error)
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("#tab=tasks&family=Day&statuses=%5B%22DONE%22%5D", "#/tasks?q=status%3Adone+family%3ADay"),
-        ("#search__search=EV&length=25", "#/tasks?q=EV&rows=25"),
-        ("#tab=workers", "#/workers"),
-        ("#tab=resources", "#/workers?show=resources"),
-        ("#tab=graph&taskId=Report__99914b932b&hideDone=1", "#/graph?id=Report__99914b932b&hide_done=1"),
-        ("#taskId=Day_EV_1&invert=1&tab=graph", "#/graph?id=Day_EV_1&direction=needed_by"),
-    ],
-)
-def test_addresses_of_luigis_page_lead_on(shown, old, new):
-    page = shown.page
-    page.goto(shown.url + "/static/visualiser/index.html" + old)
-    page.wait_for_url(lambda url: url.partition("#")[2] == new[1:])
-    shown.ready()

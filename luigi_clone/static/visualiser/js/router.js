@@ -42,7 +42,7 @@ const OLD_COLUMNS = ['state', 'family', 'family', 'priority', 'updated'];
 
 /** Quote a value of a query if it has to be. */
 export function quoted(value) {
-  return /^[^\s",:<>=*()-][^\s",*]*$/.test(value) ? value : `"${value.replaceAll('"', '')}"`;
+  return /^[^\s",:<>=*()-][^\s",:<>=*]*$/.test(value) ? value : `"${value.replaceAll('"', '')}"`;
 }
 
 /**

@@ -3,12 +3,14 @@
 import { h, icon, s } from '../dom.js';
 import { GROUPS, INHERITED, STATES, WORDS, number } from '../words.js';
 
-/** The icon of a state; the ring of a running task turns. */
+/**
+ * The icon of a state; the ring of a running task turns. It is a drawing of its own over the rest: turning all of
+ * an element is the compositor's work, while a part of a drawing would be painted anew for each frame.
+ */
 export function stateIcon(state) {
   const cls = `si s-${state}`;
   if (state !== 'running') return icon(`s-${state}`, cls);
-  return s('svg', { class: cls, viewBox: '0 0 16 16', 'aria-hidden': 'true' },
-    s('use', { href: 'icons.svg#s-running-face' }), s('use', { href: 'icons.svg#s-running-arc', class: 'spin' }));
+  return h('span', { class: `${cls} ring`, 'aria-hidden': 'true' }, icon('s-running-face', ''), icon('s-running-arc', 'spin'));
 }
 
 /** Icon and word; `tint` makes the pill of headings, `word` replaces the word. */
