@@ -6,7 +6,9 @@ TRANSLATE = "olds => import('./js/router.js').then(router => olds.map(router.tra
 
 CASES = {
     "#tab=tasks&family=Day&statuses=%5B%22DONE%22%5D": "#/tasks?q=status%3Adone+family%3ADay",
-    "#statuses=%5B%22FAILED%22%2C%22UPSTREAM_FAILED%22%5D&order=4,desc": "#/tasks?q=status%3Afailed%2Cupfailed&sort=updated&desc=1",
+    "#statuses=%5B%22FAILED%22%2C%22UPSTREAM_FAILED%22%5D&order=4,desc": (
+        "#/tasks?q=status%3Afailed%2Cupfailed&sort=updated&desc=1"
+    ),
     "#search__search=EV&length=25&filterOnServer=1": "#/tasks?q=EV&rows=25",
     "#search__search=a%20b%3A1": "#/tasks?q=a+%22b%3A1%22",
     "#tab=workers": "#/workers",
