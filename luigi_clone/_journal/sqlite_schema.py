@@ -9,7 +9,7 @@ from luigi_clone._journal.base import JournalError
 
 APPLICATION = 0x4C434A31
 """What tells the file from other SQLite files (its *application id*)."""
-VERSION = 1
+VERSION = 2
 
 _TABLES = (
     # facts and checksums: luigi_clone._journal.encoding
@@ -21,7 +21,9 @@ _TABLES = (
     "checksum INTEGER NOT NULL, PRIMARY KEY (generation, part))",
 )
 
-UPGRADES: dict[int, Callable[[sqlite3.Connection], None]] = {}
+UPGRADES: dict[int, Callable[[sqlite3.Connection], None]] = {
+    1: lambda _: None,  # 2 knows one more kind of fact (runs_lapsed), in the same tables
+}
 """Version → what makes a file of that version one of the next, within a transaction."""
 
 

@@ -77,6 +77,10 @@ class Answers:
         for client in self._of_worker.pop(worker, ()):
             self._clients.pop(client, None)
 
+    def knows_worker(self, worker: str) -> bool:
+        """Tell whether an answer to a worker is remembered: it numbers its calls, as a stock one does not."""
+        return worker in self._of_worker
+
     def all(self) -> Iterator[tuple[str, int, str | None, Answer]]:
         """Return client, number, worker and answer of all that is remembered, oldest first."""
         for client, record in self._clients.items():

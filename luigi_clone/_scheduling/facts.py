@@ -180,6 +180,7 @@ FACTS: dict[str, Kind] = {
     "task_removed": Kind(("task",), _task("remove_record")),
     "batch_started": Kind(("batch", "worker", "members", "lease", "now"), _start_batch),
     "batch_lapsed": Kind(("lease", "members"), _lapse_batch),
+    "runs_lapsed": Kind(("worker", "now", "runs"), _plain("lapse_runs")),
     "batcher_set": Kind(("worker", "family", "batched_args", "size"), _set_batcher),
     "worker_added": Kind(("worker", "now"), _plain("add_worker_record")),
     "worker_info": Kind(("worker", "info"), _worker("set_worker_info")),

@@ -50,6 +50,8 @@ class Indexed:
         self.attempts = Attempts()
         self.answers = Answers()
         self.lapsed: dict[int, tuple[str, ...]] = {}  # grant of a batch whose worker vanished → its members
+        # worker that vanished → when, and what it ran by which grant
+        self.absent: dict[str, tuple[float, Mapping[str, int]]] = {}
         self.last_lease = 0  # number of the latest grant
         self.facts: list[Fact] | None = None
         self._arrivals = 0

@@ -54,8 +54,12 @@ class Lifecycle(State):
         worker.last_active = now
         return worker
 
+    def vanish(self, worker: WorkerRecord, now: float) -> None:
+        """Drop a worker that was silent for too long."""
+        self.drop_worker(worker)
+
     def new_worker(self, worker_id: str, now: float) -> WorkerRecord:
-        """Take in a worker that is heard of for the first time, or again after it had vanished."""
+        """Take in a worker that is heard of for the first time."""
         worker = self.add_worker_record(worker_id, now)
         self.timers.set(now + self.settings.worker_disconnect_delay, WORKER, worker)
         return worker
@@ -200,7 +204,7 @@ class Lifecycle(State):
             return
         due = worker.last_active + self.settings.worker_disconnect_delay
         if due < now:
-            self.drop_worker(worker)
+            self.vanish(worker, now)
         else:
             self.timers.set(due, WORKER, worker)
 

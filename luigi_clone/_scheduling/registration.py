@@ -8,7 +8,6 @@ from typing import Any
 
 from luigi_clone._scheduling import arguments
 from luigi_clone._scheduling.cycles import MANY, QUIET, CycleSearch, cycle_through
-from luigi_clone._scheduling.lifecycle import Lifecycle
 from luigi_clone._scheduling.model import (
     NO_AMOUNTS,
     NO_PARAMS,
@@ -21,6 +20,7 @@ from luigi_clone._scheduling.model import (
     Visibilities,
     WorkerRecord,
 )
+from luigi_clone._scheduling.resuming import Resuming
 from luigi_clone.task_status import BATCH_RUNNING, DISABLED, DONE, FAILED, PENDING, RUNNING, UNKNOWN
 
 _MANY = 10_000  # so many different values are shared by the tasks that have them
@@ -42,7 +42,7 @@ def _text(name: Any) -> Any:
     return intern(name) if name and type(name) is str else name
 
 
-class Registration(Lifecycle):
+class Registration(Resuming):
     """Adds ``add_task``."""
 
     def __init__(self, settings: Settings, limits: Mapping[str, float]) -> None:
@@ -110,9 +110,12 @@ class Registration(Lifecycle):
             lease = None  # a registration tells of no run
         if lease is not None and task is not None and self._is_told(task, lease, wanted):
             self.touch(worker, now)
-            if wanted is FAILED and task.lease == lease:
-                self._explain_failure(task, lease, expl, owners, worker)
-            return
+            was_failed = wanted is FAILED and task.lease == lease
+            if not was_failed or task.worker_running is None:
+                if was_failed:
+                    self._explain_failure(task, lease, expl, owners, worker)
+                return
+            # its worker is back with this very report: the run goes on, and fails now
 
         sender = self.workers.get(worker)
         if sender is None:
@@ -165,7 +168,7 @@ class Registration(Lifecycle):
                 if task.dependents:
                     self._look_for_cycle(task)
             if lease is not None:
-                self._settle(task, lease, wanted, now, expl)
+                self._settle(task, lease, wanted, now, expl, sender)
             return
 
         created = task is None
@@ -240,7 +243,7 @@ class Registration(Lifecycle):
         if applied and wanted is PENDING:
             self.change_status(task, PENDING, now)
         if applied and lease is not None:
-            self._settle(task, lease, wanted, now, expl)
+            self._settle(task, lease, wanted, now, expl, sender)
 
     # ---- tasks that wait for each other
 
@@ -307,12 +310,17 @@ class Registration(Lifecycle):
         if self.settings.batch_emails:
             self._collect_failure(task, expl, owners, worker)
 
-    def _settle(self, task: TaskRecord, lease: int, wanted: str, now: float, expl: Any) -> None:
+    def _settle(
+        self, task: TaskRecord, lease: int, wanted: str, now: float, expl: Any, sender: WorkerRecord
+    ) -> None:
         """Note that a run has begun by a grant, or that its end was told."""
         told = lease if wanted is RUNNING else -lease
         if task.lease != told:
             self.set_lease(task, told)
-        members = self.lapsed.get(lease, ()) if wanted is not RUNNING else ()
+        members = self.lapsed.get(lease, ())
+        if wanted is RUNNING and members and task.worker_running == sender.id:
+            self.resume_batch(task, sender, lease, now)
+            return
         if not members:
             return
         self.lapse_batch(lease, ())
@@ -409,7 +417,7 @@ class Registration(Lifecycle):
                 first = next(iter(claimed.members.values()))
                 held = dict(first.held or {})
             self.set_run(task, sender.id, now, held)
-        if batch_id is not None:
+        if batch_id is not None and not (claimed is None and self.is_resumed(task)):
             self.set_batch(task, batch_id)
 
     def _tell_traits(

@@ -235,6 +235,8 @@ def _tail(machine: Machine) -> Iterator[Fact]:
         yield "batch_known", batch.id, batch.worker, tuple(batch.members), tuple(batch.heads), holder
     for lease, members in machine.lapsed.items():
         yield "batch_lapsed", lease, members
+    for absent, (vanished, runs) in machine.absent.items():
+        yield "runs_lapsed", absent, vanished, dict(runs)
     for client, number, worker_id, answer in machine.answers.all():
         yield "answered", client, number, worker_id, *answer
     yield "lease_reached", machine.last_lease

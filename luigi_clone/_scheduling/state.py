@@ -30,7 +30,7 @@ from luigi_clone._scheduling.timers import ENABLE, REMOVE, RETRY
 from luigi_clone.task_status import BATCH_RUNNING, DISABLED, DONE, PENDING, RUNNING, UNKNOWN
 
 MANY_LAPSED = 1_000
-"""So many batches of vanished workers are remembered, the latest."""
+"""So many batches of vanished workers are remembered, and so many of these workers: the latest."""
 MANY_BATCHERS = 10_000
 """So many workers' ways to batch are remembered beyond those of workers that are there."""
 MANY_RESPONSES = 100
@@ -458,7 +458,7 @@ class State(Indexed):
         if self.facts is not None:
             ids = tuple(task.id for task in members)
             self.facts.append(("batch_started", batch_id, worker.id, ids, lease, now))
-        self.last_lease = lease
+        self.last_lease = max(lease, self.last_lease)  # the batch of a worker that is back has an old one
         batch = Batch(batch_id, worker.id, {})
         self.batches[batch_id] = worker.batches[batch_id] = batch
         facts, self.facts = self.facts, None  # the parts are no facts of their own
@@ -495,6 +495,17 @@ class State(Indexed):
         if len(self.lapsed) >= MANY_LAPSED:
             del self.lapsed[next(iter(self.lapsed))]
         self.lapsed[lease] = members
+
+    def lapse_runs(self, worker_id: str, now: float, runs: Mapping[str, int]) -> None:
+        """Note what ran at a worker that vanishes, by which grants, until it is back (``runs`` is empty)."""
+        if self.facts is not None:
+            self.facts.append(("runs_lapsed", worker_id, now, dict(runs)))
+        self.absent.pop(worker_id, None)
+        if not runs:
+            return
+        if len(self.absent) >= MANY_LAPSED:
+            del self.absent[next(iter(self.absent))]
+        self.absent[worker_id] = now, runs
 
     def set_batcher(
         self, worker_id: str, family: str, batched_args: tuple[str, ...] | None, size: float

@@ -94,6 +94,7 @@ def fields(made):
         "last_lease": made.last_lease,
         "attempts": made.attempts.kept(),
         "lapsed": made.lapsed,
+        "absent": made.absent,
         "suspects": {
             task_id
             for task_id, task in made.suspects.items()

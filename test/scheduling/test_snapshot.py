@@ -41,7 +41,7 @@ def rebuilt(facts):
 
 def everything(machine):
     found = fields(machine)
-    for name in ("workers", "batchers", "limits", "lapsed", "attempts"):  # the live objects
+    for name in ("workers", "batchers", "limits", "lapsed", "absent", "attempts"):  # the live objects
         found[name] = copy.deepcopy(found[name])
     return {**found, "order": list(machine.tasks), "arrivals": machine._arrivals}
 

@@ -42,6 +42,12 @@ BUGS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
         Machine, "welcome_workers", lambda machine, _: machine.set_timers_anew()
     ),
     "grants are not stored": lambda: mock.patch.object(Machine, "grant", _grant_without_a_fact),
+    "a worker that is back has lost what it ran": lambda: mock.patch.object(
+        Machine, "_resume", lambda *_: None
+    ),
+    "a batch whose worker is back is not one any more": lambda: mock.patch.object(
+        Machine, "resume_batch", lambda *_: None
+    ),
     "a forgotten worker does not register again": lambda: mock.patch.object(
         Returning, "_register_again", lambda *_: None
     ),

@@ -77,7 +77,11 @@ def test_a_planted_bug_is_found(bug):
             assert steps < 40_000, "it is not found"
 
 
-SEEDS_OF = {"a forgotten worker does not register again": 180}
+SEEDS_OF = {
+    "a forgotten worker does not register again": 180,
+    "a worker that is back has lost what it ran": 5000136,
+    "a batch whose worker is back is not one any more": 5001077,
+}
 """Where to begin to look, so that the test is short."""
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from luigi_clone._scheduling import invariants
 from luigi_clone._scheduling.facts import story
 from luigi_clone._wire.tickets import RefusedError, Reply, Ticket
-from luigi_clone.task_status import BATCH_RUNNING, DONE, FAILED, PENDING, RUNNING, UNKNOWN
+from luigi_clone.task_status import BATCH_RUNNING, DISABLED, DONE, FAILED, PENDING, RUNNING, UNKNOWN
 from luigi_clone.testing.simulation.scenario import LIMITS
 
 if TYPE_CHECKING:
@@ -34,27 +34,33 @@ class Violation(AssertionError):  # noqa: N818 - not an error of the simulation
 class Grant:
     """What a worker was given by one answer."""
 
-    __slots__ = ("is_reported", "silences", "tasks", "worker")
+    __slots__ = ("is_reported", "silences", "tasks", "time", "worker")
 
-    def __init__(self, worker: str, tasks: tuple[str, ...], silences: int) -> None:
+    def __init__(self, worker: str, tasks: tuple[str, ...], silences: int, time: float) -> None:
         self.worker = worker
         self.tasks = tasks
         self.silences = silences
+        self.time = time
         self.is_reported = False
 
 
 class Run:
     """One attempt that is under way.
 
-    ``is_known`` while the scheduler has a reason to know of it: it has heard of the worker all the time since
-    it gave the task out, or since the worker told it of the run. Only then another run of the task beside it
-    is the scheduler's fault. ``is_counted`` while its resources were the scheduler's to give as well.
+    ``is_known`` while the scheduler has a reason to know of it: it gave the task out, or the worker told it
+    of the run, and nobody else was given the task while the worker was silent. Only then another run of the
+    task beside it, while the worker is heard of, is the scheduler's fault. ``is_counted`` while its resources
+    are the scheduler's to keep as well, for grants after ``since``.
     """
 
-    def __init__(self, worker: str, tasks: Iterable[str], needs: Mapping[str, int], is_known: bool) -> None:
+    def __init__(
+        self, worker: str, tasks: Iterable[str], needs: Mapping[str, int], lease: int | None, is_known: bool
+    ) -> None:
         self.worker = worker
         self.tasks = tuple(tasks)
         self.needs = needs
+        self.lease = lease
+        self.since = 0.0
         self.is_known = self.is_counted = is_known
 
 
@@ -142,17 +148,16 @@ class Witness:
             self._registered.pop(worker, None)
             for run in self.runs:
                 if run.worker == worker:
-                    run.is_known = run.is_known and self._is_running(run)
+                    run.is_known = run.is_known and self._may_go_on(run)
                     run.is_counted = run.is_counted and run.is_known
+                    run.since = self._clock.now
         self._heard[worker] = self._clock.now
 
-    def _is_running(self, run: Run) -> bool:
-        machine = self._machine
-        records = [machine.tasks.get(task_id) for task_id in run.tasks]
-        return run.worker in machine.workers and all(
-            record is not None
-            and record.status in (RUNNING, BATCH_RUNNING)
-            and record.worker_running == run.worker
+    def _may_go_on(self, run: Run) -> bool:
+        """Tell whether the run that its worker comes back with is the latest of all its tasks still."""
+        records = [self._machine.tasks.get(task_id) for task_id in run.tasks]
+        return all(
+            record is not None and record.lease == run.lease and record.status not in (DONE, DISABLED)
             for record in records
         )
 
@@ -215,7 +220,7 @@ class Witness:
             return  # told again
         if known is not None or lease <= self._highest:
             self._accuse(f"grant {lease} of {ids} to {worker} has a number that was given before", ids[0])
-        self.grants[lease] = Grant(worker, tuple(ids), self._silences.get(worker, 0))
+        self.grants[lease] = Grant(worker, tuple(ids), self._silences.get(worker, 0), self._clock.now)
         if self._told is not None:
             self._told.leases.append(lease)
         for task_id in ids:
@@ -259,13 +264,14 @@ class Witness:
             and not self._is_silent(worker)
             and grant.silences == self._silences.get(worker, 0)
         )
-        run = Run(worker, tasks, self._needs[tasks[0]], is_known)
+        run = Run(worker, tasks, self._needs[tasks[0]], lease, is_known)
         if is_known:
             for task_id in tasks:
                 self._check_alone(task_id, worker, "is begun by")
         self.runs.append(run)
-        for name, amount in run.needs.items() if run.is_counted else ():
-            self._check_resource(name, amount, run)
+        if grant is not None and run.is_counted:
+            for name, amount in run.needs.items():
+                self._check_resource(name, amount, run, grant.time)
         return run
 
     def ended(self, run: Run) -> None:
@@ -284,10 +290,11 @@ class Witness:
                     )
                 run.is_known = False
 
-    def _check_resource(self, name: str, amount: int, new: Run) -> None:
+    def _check_resource(self, name: str, amount: int, new: Run, given: float) -> None:
         used = amount
         for run in self.runs:
-            if run is not new and run.is_counted and not self._is_silent(run.worker):
+            is_heard = run.since <= given and not self._is_silent(run.worker)
+            if run is not new and run.is_counted and is_heard:
                 used += run.needs.get(name, 0)
         if used > LIMITS[name]:
             self._accuse(

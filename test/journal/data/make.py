@@ -26,6 +26,7 @@ def main() -> None:
         nonlocal made
         made += 1
         if made == half:  # so that there is a snapshot and something after it
+            scheduler._machine.lapse_runs("gone", 1200.0, {"A": 5})
             condenser = scheduler._condenser
             condenser._start()
             while condenser._snapshot is not None:
