@@ -13,7 +13,7 @@ const fit = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…
 
 /** What a node says beside its family: the values of its parameters, or what its group holds. */
 export function detailOf(node) {
-  if (node.label && node.label !== node.family) return node.label;
+  if (node.kind === 'group') return node.label === node.family ? '' : node.label;
   return Object.values(node.params ?? {}).join(' ');
 }
 

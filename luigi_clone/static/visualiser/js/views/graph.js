@@ -256,8 +256,9 @@ class GraphView {
   }
 
   criticalText() {
-    const took = this.graph.critical.reduce((sum, id) => sum + (this.graph.nodes.find((node) => node.id === id)?.took ?? 0), 0);
-    return took ? `critical path, ${duration(took)}` : 'critical path';
+    const times = this.graph.critical.map((id) => this.graph.nodes.find((node) => node.id === id));
+    const took = times.reduce((sum, node) => sum + (node?.took ?? node?.usual ?? 0), 0);
+    return took ? `critical path, ${times.some((node) => node?.took === null) ? 'about ' : ''}${duration(took)}` : 'critical path';
   }
 
   zoomer() {
