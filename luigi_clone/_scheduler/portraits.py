@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +54,7 @@ class LargePortraits(SurveyCalls):
         fold: str = "auto",
         include_done: bool = True,
         limit: int = 2_000,
+        unfolded: Iterable[str] | None = None,
     ) -> Steps:
         from luigi_clone._scheduling.neighbourhood import DIRECTIONS, FOLDS
 
@@ -63,16 +64,26 @@ class LargePortraits(SurveyCalls):
             raise ArgumentError(f"fold must be one of {', '.join(FOLDS)}, not {fold[:60]!r}")
         if not 0 < limit <= _MOST_NODES:
             raise ArgumentError(f"limit must be between 1 and {_MOST_NODES:,}, not {limit}")
-        return self._graph_of(task_id, direction, fold, include_done, limit, self._shows_hidden)
+        chosen = frozenset(unfolded or ())
+        return self._graph_of(task_id, direction, fold, include_done, limit, chosen, self._shows_hidden)
 
     def _graph_of(
-        self, task_id: str, direction: str, fold: str, include_done: bool, limit: int, sees_hidden: bool
+        self,
+        task_id: str,
+        direction: str,
+        fold: str,
+        include_done: bool,
+        limit: int,
+        unfolded: Collection[str],
+        sees_hidden: bool,
     ) -> Steps:
         from luigi_clone._scheduling.neighbourhood import task_graph
 
         yield from self._surveyor.preparing()
         maker, durations = self.row_maker(sees_hidden), self._surveyor.durations
-        return (yield from task_graph(maker, durations, task_id, direction, fold, include_done, limit))
+        return (
+            yield from task_graph(maker, durations, task_id, direction, fold, include_done, limit, unfolded)
+        )
 
 
 _LARGE: dict[str, Callable[..., Steps]] = {
@@ -105,13 +116,14 @@ class PortraitCalls(LargePortraits):
         fold: str = "auto",
         include_done: bool = True,
         limit: int = 2_000,
+        unfolded: Iterable[str] | None = None,
     ) -> dict[str, Any]:
         """Return what a task needs, or what needs it (``needed_by``), as nodes and edges.
 
         ``fold`` is family (equally far tasks of a family are one node), none, or auto: family if there are
-        many tasks.
+        many tasks. ``unfolded`` are ids of nodes whose tasks are told one by one all the same.
         """
-        return views.whole(self._task_graph(task_id, direction, fold, include_done, limit))
+        return views.whole(self._task_graph(task_id, direction, fold, include_done, limit, unfolded))
 
     @rpc_method()
     def task_detail(self, task_id: str) -> dict[str, Any]:

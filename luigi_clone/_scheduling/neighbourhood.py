@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Collection, Generator, Iterable, Sequence
 from typing import Any
 
 from luigi_clone._scheduling.durations import Durations
@@ -109,10 +109,12 @@ def task_graph(
     fold: str,
     include_done: bool,
     limit: int,
+    unfolded: Collection[str] = (),
 ) -> Generator[None, None, dict[str, Any]]:
     """Return the nodes and edges of what is around a task, step by step.
 
-    With ``fold`` family, the tasks of a family that are equally far from the root are one node.
+    With ``fold`` family, the tasks of a family that are equally far from the root are one node, but for the
+    nodes whose ids are in ``unfolded``: of these, each task is one.
     """
     if root not in maker.machine.tasks and not any(True for _ in maker.machine.dependents_of(root)):
         return {**_EMPTY, "root": root, "direction": direction, "fold": "none" if fold == "auto" else fold}
@@ -126,7 +128,8 @@ def task_graph(
     for number, task_id in enumerate(reached.neighbours):
         node = task_id
         if fold == "family" and task_id != root:
-            node = f"group:{levels[task_id]}:{_family_of(maker, task_id)}"
+            group = f"group:{levels[task_id]}:{_family_of(maker, task_id)}"
+            node = task_id if group in unfolded else group
         node_of[task_id] = node
         members.setdefault(node, []).append(task_id)
         if not number % _A_WHILE:

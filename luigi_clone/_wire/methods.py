@@ -333,6 +333,7 @@ _declare(
     fold=(TEXT, "auto"),
     include_done=(FLAG, True),
     limit=(kinds.COUNT, 2_000),
+    unfolded=(kinds.TEXTS_OR_NONE, None),
 )
 _declare("search_palette", _VIEW, text=TEXT, limit=(kinds.COUNT, 20))
 _declare("describe_family", _VIEW, family=TEXT)

@@ -85,6 +85,19 @@ def test_many_tasks_are_folded() -> None:
     assert len(whole["edges"]) == 201
 
 
+def test_a_folded_node_is_unfolded_by_its_id() -> None:
+    scheduler = Scheduler()
+    wide(scheduler, 100)
+    _, middle, leaf = names(scheduler.task_graph("Root"))
+    graph = scheduler.task_graph("Root", unfolded=[middle, "group:of:nothing"])
+    kinds = [(node["kind"], node["family"], node["n"]) for node in graph["nodes"]]
+    assert kinds == [("task", "Root", 1), *[("task", "Middle", 1)] * 100, ("group", "Leaf", 100)]
+    assert sorted(graph["edges"]) == sorted(
+        [*([f"M{each}", "Root"] for each in range(100)), [leaf, "Root"]]
+        + [[leaf, f"M{each}"] for each in range(100)]
+    )
+
+
 def test_cycles_and_unknown_tasks() -> None:
     scheduler = Scheduler()
     scheduler.add_task(worker="X", task_id="A", family="F", deps=["B"])
@@ -96,7 +109,9 @@ def test_cycles_and_unknown_tasks() -> None:
     assert scheduler.task_graph("Never").keys() == graph.keys()
 
 
-@pytest.mark.parametrize("wrong", [{"direction": "up"}, {"fold": "all"}, {"limit": 0}, {"limit": 10**6}])
+@pytest.mark.parametrize(
+    "wrong", [{"direction": "up"}, {"fold": "all"}, {"limit": 0}, {"limit": 10**6}, {"unfolded": 1}]
+)
 def test_bad_arguments(wrong: dict[str, Any]) -> None:
     with pytest.raises(RefusedError) as caught:
         Scheduler().answer("task_graph", {"task_id": "A", **wrong})

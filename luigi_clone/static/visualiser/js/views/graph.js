@@ -172,7 +172,7 @@ class GraphView {
         fold,
         include_done: !hide,
         limit: LIMIT,
-        ...(open ? { open: open.split('\n') } : {}),
+        ...(open ? { unfolded: open.split('\n') } : {}),
       });
       if (turn !== this.turn) return;
       if (!graph.nodes.length) {
