@@ -3,6 +3,7 @@
 import { placeInLayers } from './graph-layers.js';
 
 const DAGRE = '../../../vendor/dagre.esm.js';
+const HIGHEST = 45; // nodes in a layer: dagre wraps none
 const MOST_NODES = 260,
   MOST_EDGES = 700,
   DEEPEST = 400;
@@ -52,6 +53,13 @@ async function placeByDagre(count, edges, { width, height, gapX, gapY }) {
   };
 }
 
+/** How many nodes the largest layer has. */
+function highest({ layer, layers }) {
+  const counts = new Int32Array(layers);
+  for (const at of layer) counts[at]++;
+  return Math.max(...counts);
+}
+
 self.onmessage = async ({ data: { job, count, edges, sizes } }) => {
   const began = performance.now();
   try {
@@ -62,7 +70,7 @@ self.onmessage = async ({ data: { job, count, edges, sizes } }) => {
   }
   let placed = null;
   const quick = placeInLayers(count, edges, sizes);
-  if (count <= MOST_NODES && edges.length <= MOST_EDGES && quick.layers <= DEEPEST) {
+  if (count <= MOST_NODES && edges.length <= MOST_EDGES && quick.layers <= DEEPEST && highest(quick) <= HIGHEST) {
     try {
       placed = await placeByDagre(count, edges, sizes);
     } catch {
