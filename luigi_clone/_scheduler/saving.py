@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("luigi.scheduler")
 
+_MOST_DUE = 1_000
+"""So much of what is due is done at once where others wait for it: some 10 ms of work."""
+
 DEFAULT_STATE_PATH = "/var/lib/luigi-server/state.pickle"
 """Where Luigi keeps its state; most machines have no such folder."""
 
@@ -147,6 +150,7 @@ class Saving(SchedulerParts):
     def hold(self) -> None:
         """Let changes wait for :meth:`commit`, from now on: the server answers a turn's calls together."""
         self._held = True
+        self._machine.most_due = _MOST_DUE
         if self._clock is wall_clock:
             self._clock = SteadyClock()
         self._let_calls_alone()
@@ -157,6 +161,11 @@ class Saving(SchedulerParts):
             self._journal.on_loss = then
             if self._journal.loss is not None:
                 then()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the last look at what is due has left something for the next one."""
+        return self._machine.is_behind
 
     @property
     def is_settled(self) -> bool:

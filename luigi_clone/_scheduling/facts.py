@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from sys import intern
 from typing import Any, NamedTuple
 
 from luigi_clone._scheduling.indexed import Fact
 from luigi_clone._scheduling.machine import Machine
-from luigi_clone._scheduling.model import RetryPolicy
+from luigi_clone._scheduling.model import NO_VISIBILITIES, RetryPolicy
 
 
 class Kind(NamedTuple):
@@ -62,24 +63,37 @@ def _admit(
     priority: float,
     policy: Any,
     worker_id: str,
-    *rest: Any,
+    stakeholder: bool,
+    runs: bool,
+    family: str,
+    module: str | None,
+    params: Any,
+    visibilities: Any,
+    hidden: Any,
+    accepts_messages: bool | None,
+    batchable: bool | None,
+    deps: Any,
+    amounts: Any,
+    expl: str | None,
 ) -> None:
-    *between, visibilities, hidden, accepts_messages, batchable, deps, amounts, expl = rest
-    admit: Callable[..., Any] = machine.admit
-    admit(
+    machine.admit(
         machine.tasks.get(task_id),
         task_id,
         now,
         machine.status(status),
         priority,
-        machine.shared_policy(RetryPolicy(*policy)),
+        machine.known_policy(tuple(policy)),
         machine.workers[worker_id],
-        *between,
-        machine.visibilities(visibilities),
-        tuple(hidden),
+        stakeholder,
+        runs,
+        intern(family) if type(family) is str else family,
+        intern(module) if type(module) is str else module,
+        params,
+        machine.visibilities(visibilities) if visibilities else NO_VISIBILITIES,
+        tuple(hidden) if hidden else (),
         accepts_messages,
         batchable,
-        tuple(deps),
+        tuple(deps) if deps else (),
         amounts,
         expl,
     )
@@ -225,10 +239,13 @@ def replay(machine: Machine, facts: Iterable[Fact]) -> None:
     """
     recorded, machine.facts = machine.facts, None
     try:
-        restore_task = machine.restore_task  # of a million facts most are of this kind
+        restore_task = machine.restore_task
         for fact in facts:
+            # of a million facts most are of one of two kinds
             if fact[0] == "task_known":
                 restore_task(*fact[1:])
+            elif fact[0] == "task_admitted":
+                _admit(machine, *fact[1:])
             else:
                 FACTS[fact[0]].apply(machine, *fact[1:])
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from luigi_clone._scheduling.model import RetryPolicy, Settings, TaskRecord, WorkerRecord
@@ -41,6 +42,10 @@ class Lifecycle(State):
         self.effects: list[Effect] = []
         self.wants_metrics = False
         self.wants_history = False
+        self.most_due: int | None = None
+        """So many of the things that are due, and of unwanted tasks, one :meth:`prune` looks at at most."""
+        self.is_behind = False
+        """Whether the last :meth:`prune` has left something for the next one."""
         self._delays = self.current_delays()
         self._default_policy = _policy_of(settings)
 
@@ -165,7 +170,11 @@ class Lifecycle(State):
     # ---- what time brings about
 
     def prune(self, now: float) -> None:
-        """Drop silent workers, fail what they ran, and do whatever else is due."""
+        """Drop silent workers, fail what they ran, and do whatever else is due.
+
+        With :attr:`most_due` it may be that only a part is done, and :attr:`is_behind` afterwards.
+        """
+        most = self.most_due
         settings = self.settings
         disconnect, persist, retry = self._delays
         if (
@@ -174,7 +183,8 @@ class Lifecycle(State):
             or settings.retry_delay != retry
         ):
             self.set_timers_anew()
-        due = self.timers.take(now)
+        due = self.timers.take(now, most)
+        self.is_behind = len(due) == most and self.timers.are_due(now)
         if due:
             for timer in due:
                 if timer.kind is WORKER:
@@ -193,7 +203,7 @@ class Lifecycle(State):
                     if timer.kind is kind:
                         check(timer, now)
             # what just came due (a removal date that is now)
-            for timer in self.timers.take(now):
+            for timer in self.timers.take(now, most):
                 if timer.kind is REMOVE:
                     self._check_remove(timer, now)
                 else:
@@ -245,18 +255,27 @@ class Lifecycle(State):
         self.set_run(task, None, task.time_running, task.held)
 
     def _doom(self, now: float) -> None:
-        stakeless, self.stakeless = self.stakeless, {}
-        for task in stakeless.values():
+        """Give tasks that nobody wants a date of removal; those that are left over come next time."""
+        stakeless, most = self.stakeless, self.most_due
+        is_cut = most is not None and len(stakeless) > most
+        if is_cut:
+            looked_at = [stakeless.pop(task_id) for task_id in list(islice(stakeless, most))]
+        else:
+            looked_at, self.stakeless = list(stakeless.values()), {}
+        kept = 0
+        for task in looked_at:
             if self.tasks.get(task.id) is not task:
                 continue
             running = task.status is RUNNING or task.status is BATCH_RUNNING
             if task.remove is not None and task.remove <= now:
                 if running:
                     self.stakeless[task.id] = task  # its date has passed: it goes when the run has ended
+                    kept += 1
                 else:
                     self._remove(task)
             elif task.remove is None and not task.crew.stakeholders and task.status is not RUNNING:
                 self.set_remove(task, now + self.settings.remove_delay)
+        self.is_behind = self.is_behind or (is_cut and kept < len(looked_at))
 
     def _check_disabled(self, timer: Timer, now: float) -> None:
         task: TaskRecord = timer.subject

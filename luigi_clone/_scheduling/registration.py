@@ -355,6 +355,11 @@ class Registration(Resuming):
             self._policies.clear()
         return self._policies.setdefault(policy, policy)
 
+    def known_policy(self, fields: tuple[Any, ...]) -> RetryPolicy:
+        """Return the policy with these fields, as tasks share it."""
+        known: Any = self._policies.get(fields)  # type: ignore[call-overload]  # equal to the tuple of its fields
+        return self.shared_policy(RetryPolicy(*fields)) if known is None else known
+
     def _claimed(self, task: TaskRecord | None, batch_id: str) -> Batch | None:
         """Return the batch that a new run of ``task`` would stand for.
 

@@ -41,15 +41,19 @@ class Timers:
         """Return all timers, in no order."""
         return list(self._heap)
 
-    def take(self, now: float) -> list[Timer]:
-        """Remove and return the timers that are due at ``now``."""
+    def take(self, now: float, most: int | None = None) -> list[Timer]:
+        """Remove and return the timers that are due at ``now``, ``most`` of them at most, the earliest."""
         heap = self._heap
         if not heap or heap[0].due > now:
             return []
-        taken = []
-        while heap and heap[0].due <= now:
+        taken: list[Timer] = []
+        while heap and heap[0].due <= now and len(taken) != most:
             taken.append(heappop(heap))
         return taken
+
+    def are_due(self, now: float) -> bool:
+        """Tell whether there is one that is due at ``now``."""
+        return bool(self._heap) and self._heap[0].due <= now
 
     def replace(self, timers: list[Timer]) -> None:
         """Start over with these."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from luigi_clone._journal.base import JournalError
+from luigi_clone._web.background import Background
 from luigi_clone._wire.tickets import RefusedError, Reply, Ticket
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ class Turns(Direct):
         scheduler.hold()
         self._on_loss = on_loss
         self._waiting: list[Continuation] = []
+        self._is_catching_up = False
         self._loss: RefusedError | None = None
 
     @property
@@ -136,9 +138,21 @@ class Turns(Direct):
             application_log.error("Uncaught exception after a commit", exc_info=True)
 
     def prune(self) -> None:
-        """Do what is due in the scheduler."""
+        """Do what is due in the scheduler; much of it in slices, between which others are served."""
+        if self._prune_a_bit() or self._is_catching_up:
+            return
+        self._is_catching_up = True
+        Background()(self._catch_up)
+
+    def _catch_up(self) -> bool:
+        self._is_catching_up = not self._prune_a_bit()
+        return not self._is_catching_up
+
+    def _prune_a_bit(self) -> bool:
+        """Do a part of what is due; tell whether nothing is left of it."""
         super().prune()
         self.after_commit(_nothing)
+        return self._loss is not None or bool(self._ailing) or not self.scheduler.is_behind
 
     def _lost(self, error: JournalError) -> RefusedError:
         self._loss = super()._lost(error)
