@@ -12,7 +12,6 @@ import logging
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tornado.httpserver
@@ -27,10 +26,11 @@ from luigi_clone._web.api import Api, RPCHandler
 from luigi_clone._web.background import Background
 from luigi_clone._web.connections import CallServer
 from luigi_clone._web.doors import Doors, SettingError, cors, listen_addresses
-from luigi_clone._web.entrance import MetricsHandler, NothingThere, RootPathHandler, StaticHandler
+from luigi_clone._web.entrance import MetricsHandler, NothingThere, RootPathHandler
 from luigi_clone._web.garbage import LOOK_EVERY, LongLived
 from luigi_clone._web.gate import Gate
 from luigi_clone._web.page import session
+from luigi_clone._web.page.files import PageFileHandler, PageFiles
 from luigi_clone._web.page.stream import StreamHandler
 from luigi_clone._web.page.streams import Streams
 from luigi_clone._web.turns import Direct, Turns
@@ -58,7 +58,6 @@ from_utc = history.from_utc
 
 logger = logging.getLogger("luigi.server")
 
-_STATIC = Path(__file__).with_name("static")
 _PRUNE_EVERY = 60_000
 """Milliseconds between two looks at what is due: silent workers, retries, ends of disables."""
 _PATIENCE = 0.5
@@ -87,7 +86,7 @@ def _application(
             *session.routes(maker.scheduler),
             (r"/api/stream", StreamHandler, {"streams": streams}),
             (r"/api/(.*)", RPCHandler, {**shared, "api": api}),
-            (r"/static/(.*)", StaticHandler, {"path": str(_STATIC)}),
+            (r"/static/(.*)", PageFileHandler, {"files": PageFiles()}),
             (r"/metrics", MetricsHandler, shared),
             *history.routes(maker.scheduler),
         ],

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import tornado.web
-
 from luigi_clone._web.doors.handlers import GuardedHandler, error_page
 
 if TYPE_CHECKING:
@@ -45,12 +43,6 @@ class MetricsHandler(GuardedHandler):
         if text:
             collector.configure_http_handler(self)
             self.write(text)
-
-
-class StaticHandler(GuardedHandler, tornado.web.StaticFileHandler):
-    """Gives out the files of the page, to everyone: without a token they show nothing."""
-
-    role = None
 
 
 class NothingThere(GuardedHandler):
