@@ -108,7 +108,17 @@ class Registration(Resuming):
             claimed = self._claimed(task, batch_id)
         if wanted is PENDING and not more_deps:
             lease = None  # a registration tells of no run
-        if lease is not None and task is not None and self._is_told(task, lease, wanted):
+        if (
+            wanted is RUNNING
+            and dep_ids is not None
+            and batch_id is None
+            and lease is not None
+            and task is not None
+            and self.is_late(task, lease)
+        ):
+            self._stake_late(task, worker, now, priority, assistant)
+            return
+        if lease is not None and task is not None and self.is_told(task, lease, wanted):
             self.touch(worker, now)
             was_failed = wanted is FAILED and task.lease == lease
             if not was_failed or task.worker_running is None:
@@ -279,28 +289,20 @@ class Registration(Resuming):
 
     # ---- runs by number of the grant
 
-    @staticmethod
-    def _is_told(task: TaskRecord, lease: int, wanted: str) -> bool:
-        """Tell whether the scheduler knows already what is reported of the run by grant ``lease``.
+    def _stake_late(
+        self, task: TaskRecord, worker: str, now: float, priority: float, assistant: bool
+    ) -> None:
+        """Let a worker that is back keep its part in a task that was given to others, or done, meanwhile.
 
-        Raises ConflictError if the report comes too late to count.
+        What it runs does not count any more, but it still wants the task, and can run it.
         """
-        current = abs(task.lease)
-        if lease < current:
-            raise arguments.ConflictError(
-                f"task {task.id!r} was given out anew (grant {current}, worker {task.worker_running!r}): "
-                f"what is told about grant {lease} comes too late"
-            )
-        if task.status is DONE:
-            if wanted is DONE:
-                return True
-            raise arguments.ConflictError(
-                f"task {task.id!r} is DONE: that it is {wanted} by grant {lease} comes too late"
-            )
-        if task.lease == -lease:
-            return True
-        # its worker had vanished, which counted as the failure of this run
-        return wanted is FAILED and task.lease == lease and task.worker_running is None
+        text = "Worker %r is back and runs task %r, which is %s by worker %r since: its run does not count"
+        self.effects.append(("warning", text, (worker, task.id, task.status, task.worker_running)))
+        sender = self.touch(worker, now)
+        if not sender.disabled:
+            self.join(task, sender, stakeholder=not assistant, runs=True)
+            if task.deps and not assistant:
+                self._stake(task.deps, priority, now, sender)
 
     def _explain_failure(self, task: TaskRecord, lease: int, expl: Any, owners: Any, worker: str) -> None:
         """Keep the reason of a failure that was counted when the worker had vanished."""

@@ -1,12 +1,13 @@
-"""Rules for a worker that had vanished and is heard of again: it goes on with what it ran."""
+"""Rules for runs that are told of late, and for workers that had vanished: these go on with what they ran."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from luigi_clone._scheduling import arguments
 from luigi_clone._scheduling.lifecycle import Lifecycle
 from luigi_clone._scheduling.model import TaskRecord, WorkerRecord
-from luigi_clone.task_status import DISABLED, FAILED, PENDING, RUNNING
+from luigi_clone.task_status import DISABLED, DONE, FAILED, PENDING, RUNNING
 
 
 class Resuming(Lifecycle):
@@ -30,6 +31,38 @@ class Resuming(Lifecycle):
         if worker_id in self.absent:
             self._resume(worker, now)
         return worker
+
+    # ---- what is told of runs by number of the grant
+
+    @staticmethod
+    def is_late(task: TaskRecord, lease: int) -> bool:
+        """Tell whether the run by grant ``lease`` does not count any more."""
+        return lease < abs(task.lease) or task.status is DONE
+
+    @staticmethod
+    def is_told(task: TaskRecord, lease: int, wanted: str) -> bool:
+        """Tell whether the scheduler knows already what is reported of the run by grant ``lease``.
+
+        Raises ConflictError if the report comes too late to count.
+        """
+        current = abs(task.lease)
+        if lease < current:
+            raise arguments.ConflictError(
+                f"task {task.id!r} was given out anew (grant {current}, worker {task.worker_running!r}): "
+                f"what is told about grant {lease} comes too late"
+            )
+        if task.status is DONE:
+            if wanted is DONE:
+                return True
+            raise arguments.ConflictError(
+                f"task {task.id!r} is DONE: that it is {wanted} by grant {lease} comes too late"
+            )
+        if task.lease == -lease:
+            return True
+        # its worker had vanished, which counted as the failure of this run
+        return wanted is FAILED and task.lease == lease and task.worker_running is None
+
+    # ---- coming back
 
     def _resume(self, worker: WorkerRecord, now: float) -> None:
         vanished, runs = self.absent[worker.id]

@@ -117,9 +117,12 @@ class Returning(RunningTasks):
         self._batch_running_tasks.update(batches)
 
     def _announce(self, task: Task, status: str | None, runnable: bool | None) -> list[str]:
-        """Register a task that is not done; return what it needs."""
+        """Register a task that was not done when it was last told of; return what it needs."""
         if status in (UNKNOWN, DISABLED):
             self._register(task, status, bool(runnable), None)
+            return []
+        if self._is_complete(task, otherwise=False):  # somebody else has made it meanwhile
+            self._register(task, DONE, False, None)
             return []
         # A failed one is tried again, as it is by a worker that begins.
         needs = self._needs_of(task.task_id)
@@ -132,17 +135,20 @@ class Returning(RunningTasks):
 
     def _announce_done(self, task: Task) -> None:
         """Tell of a task that others wait for; one whose output is gone meanwhile is scheduled again."""
-        try:
-            is_complete = check_complete_cached(task, self._task_completion_cache)
-        except Exception:  # user code
-            logger.warning("Could not check whether %s is still complete", task, exc_info=True)
-            is_complete = True
-        if is_complete:
+        if self._is_complete(task, otherwise=True):
             history = len(self._add_task_history)
             self._register(task, DONE, False, None)
             del self._add_task_history[history:]
         else:
             self.add(task)
+
+    def _is_complete(self, task: Task, otherwise: bool) -> bool:
+        """Ask the task; ``otherwise`` is the answer if it cannot give one."""
+        try:
+            return bool(check_complete_cached(task, self._task_completion_cache))
+        except Exception:  # user code
+            logger.warning("Could not check whether %s is complete", task, exc_info=True)
+            return otherwise
 
     def _needs_of(self, task_id: str) -> list[str] | None:
         required, dynamic = self._required_ids.get(task_id), self._dynamic_ids.get(task_id)

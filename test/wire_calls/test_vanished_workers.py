@@ -8,7 +8,7 @@ import pytest
 
 from luigi_clone._scheduling.facts import replay
 from luigi_clone._scheduling.invariants import validate
-from luigi_clone._wire.tickets import Reply, Ticket
+from luigi_clone._wire.tickets import RefusedError, Reply, Ticket
 from luigi_clone.scheduler import Scheduler
 from test.scheduling import machines
 
@@ -189,3 +189,26 @@ def test_it_goes_on_as_well_if_the_scheduler_was_started_again_meanwhile(bench: 
     again.call("ping", "X")
     assert again.status("A") == "RUNNING"
     assert not again.machine.absent
+
+
+@pytest.mark.parametrize("since", ["granted", "done"])
+def test_it_keeps_its_part_in_a_task_that_was_given_to_others(bench: Bench, since: str) -> None:
+    bench.call("add_task", "Y", task_id="B", status="DONE")
+    lease = bench.start("A", deps=["B"])
+    bench.vanish()
+    bench.scheduler.forgive_failures("A")
+    given = bench.call("get_work", "Y", current_tasks=[])
+    assert given.response["task_id"] == "A"
+    if since == "done":
+        bench.call("add_task", "Y", given.lease, task_id="A", status="DONE")
+    bench.call("ping", "X")
+    before = bench.status("A")
+    bench.call("add_task", "X", lease, task_id="A", status="RUNNING", deps=["B"])
+    task = bench.machine.tasks["A"]
+    assert (task.status, task.lease) == (before, given.lease if since == "granted" else -(given.lease or 0))
+    assert "X" in task.crew.stakeholders
+    assert "X" in task.crew.workers
+    assert "X" in bench.machine.tasks["B"].crew.stakeholders
+    with pytest.raises(RefusedError, match="comes too late"):
+        bench.call("add_task", "X", lease, task_id="A", status="FAILED")
+    validate(bench.machine)
