@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 access_log = logging.getLogger("tornado.access")
 
 CALLS, ALL, ERRORS = "calls", "all", "errors"
+_LINE = "%d %s %s (%s) %.2fms"
 _QUIET = frozenset({"/api/ping"})
 
 
@@ -32,7 +33,11 @@ class AccessLog:
             level = logging.INFO
         else:
             level = logging.WARNING if status < 500 else logging.ERROR
-        access_log.log(level, "%d %s %s (%s) %.2fms", status, method, path, peer, 1000 * seconds)
+        if access_log.isEnabledFor(level):
+            values = (status, method, path, peer, 1000 * seconds)
+            # not by ``log``, which looks through the stack for the line that calls it: it is always this one
+            record = access_log.makeRecord(access_log.name, level, __file__, 0, _LINE, values, None, "note")
+            access_log.handle(record)
 
     def note_handler(self, handler: RequestHandler) -> None:
         """Write the line of a request that a handler has answered."""
