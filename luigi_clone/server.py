@@ -29,6 +29,7 @@ from luigi_clone._web.doors import Doors, SettingError, cors, listen_addresses
 from luigi_clone._web.entrance import MetricsHandler, NothingThere, RootPathHandler
 from luigi_clone._web.garbage import LOOK_EVERY, LongLived
 from luigi_clone._web.gate import Gate
+from luigi_clone._web.page import history as page_history
 from luigi_clone._web.page import session
 from luigi_clone._web.page.files import PageFileHandler, PageFiles
 from luigi_clone._web.page.stream import StreamHandler
@@ -84,6 +85,7 @@ def _application(
         [
             (r"/", RootPathHandler, {"maker": maker}),
             *session.routes(maker.scheduler),
+            *page_history.routes(maker.scheduler),
             (r"/api/stream", StreamHandler, {"streams": streams}),
             (r"/api/(.*)", RPCHandler, {**shared, "api": api}),
             (r"/static/(.*)", PageFileHandler, {"files": PageFiles()}),

@@ -33,6 +33,7 @@ class Summary(NamedTuple):
     """A record in a list, with its last event."""
 
     id: int
+    task_id: str | None
     name: str
     host: str | None
     parameters: tuple[tuple[str, str | None], ...]
@@ -100,14 +101,21 @@ def _summaries(session: Any, numbers: list[int]) -> list[Summary]:
         .group_by(TaskEvent.task_id)
     )
     query = (
-        sqlalchemy.select(TaskRecord.id, TaskRecord.name, TaskRecord.host, TaskEvent.event_name, TaskEvent.ts)
+        sqlalchemy.select(
+            TaskRecord.id,
+            TaskRecord.task_id,
+            TaskRecord.name,
+            TaskRecord.host,
+            TaskEvent.event_name,
+            TaskEvent.ts,
+        )
         .join(TaskEvent, TaskEvent.task_id == TaskRecord.id)
         .where(TaskEvent.id.in_(list(session.execute(last).scalars())))
     )
     parameters = _parameters(session, numbers)
     found = {
-        number: Summary(number, name, host, parameters.get(number, ()), status, at)
-        for number, name, host, status, at in session.execute(query)
+        number: Summary(number, task_id, name, host, parameters.get(number, ()), status, at)
+        for number, task_id, name, host, status, at in session.execute(query)
     }
     return [found[number] for number in numbers if number in found]
 

@@ -10,8 +10,8 @@ from luigi_clone._web.answers import reason_of
 
 PREFIX = "/api/"
 METHODS = ("POST", "GET")
-_OF_PAGE = frozenset(("/api/session", "/api/sign_in", "/api/sign_out", "/api/stream"))
-"""What only the page asks for: seldom, and with cookies to be set or an answer without end."""
+_OF_PAGE = frozenset(("/api/session", "/api/sign_in", "/api/sign_out", "/api/stream", "/api/history_page"))
+"""What only the page asks for: seldom, and to set cookies, to be told without end, or out of a database."""
 LONGEST_HEAD = 64 * 1024
 """Bytes; Tornado reads no longer ones either."""
 LARGEST_BODY = 100 * 1024 * 1024

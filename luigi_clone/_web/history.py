@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from luigi_clone._web.doors.handlers import GuardedHandler, error_page
+from luigi_clone._web.page.history import HistoryDiscretion
+from luigi_clone._wire.roles import Role
 
 if TYPE_CHECKING:
     from luigi_clone.scheduler import Scheduler
@@ -69,6 +71,26 @@ class BaseTaskHistoryHandler(GuardedHandler):
 
         return await asyncio.get_running_loop().run_in_executor(None, ask)
 
+    @property
+    def discretion(self) -> HistoryDiscretion:
+        """What tells which parameters who asks may see."""
+        sees_all = self.doors is None or self.doors.role_of(self.request) is Role.ADMIN
+        return HistoryDiscretion(self._scheduler, sees_all)
+
+    def show_list(self, title: str | None, records: Any) -> None:
+        """Show records with the parameters that are shown to who asks."""
+        discretion = self.discretion
+        shown = [
+            one._replace(parameters=discretion.shown(one.task_id, one.name, one.parameters))
+            for one in records
+        ]
+        self.render("history_list.html", title=title, records=shown)
+
+    def show_record(self, record: Any) -> None:
+        """Show one record with the parameters that are shown to who asks."""
+        parameters = self.discretion.shown(record.task_id, record.name, record.parameters)
+        self.render("history_record.html", record=record._replace(parameters=parameters))
+
     def prepare(self) -> None:
         """Answer 404 where no history is kept."""
         super().prepare()
@@ -88,7 +110,7 @@ class RecentRunHandler(BaseTaskHistoryHandler):
         """Show the newest records."""
         from luigi_clone._history import pages
 
-        self.render("history_list.html", title=None, records=await self.read(pages.latest, _ROWS))
+        self.show_list(None, await self.read(pages.latest, _ROWS))
 
 
 class ByNameHandler(BaseTaskHistoryHandler):
@@ -103,7 +125,7 @@ class ByNameHandler(BaseTaskHistoryHandler):
         from luigi_clone._history import pages
 
         records = await self.read(pages.records_of, name, params, _ROWS)
-        self.render("history_list.html", title=name, records=records)
+        self.show_list(name, records)
 
 
 class ByParamsHandler(ByNameHandler):
@@ -120,6 +142,11 @@ class ByParamsHandler(ByNameHandler):
             self.set_status(400)
             self.finish(error_page(400, "data is no JSON object"))
             return
+        discretion = self.discretion
+        if not all(discretion.may_search(name, parameter) for parameter in params):
+            self.set_status(403)
+            self.finish(error_page(403, "Records are found by parameters that everybody may see."))
+            return
         await self.show(name, params)
 
 
@@ -135,7 +162,7 @@ class ByIdHandler(BaseTaskHistoryHandler):
         if record is None:
             self.refuse(f"The history has no record with the number {id!r}.")
         else:
-            self.render("history_record.html", record=record)
+            self.show_record(record)
 
 
 class ByTaskIdHandler(BaseTaskHistoryHandler):
@@ -149,7 +176,7 @@ class ByTaskIdHandler(BaseTaskHistoryHandler):
         if record is None:
             self.refuse(f"The history knows no task {task_id!r}.")
         else:
-            self.render("history_record.html", record=record)
+            self.show_record(record)
 
 
 class AllRunHandler(BaseTaskHistoryHandler):
