@@ -147,11 +147,16 @@ class Shown:
         page.on("console", self._on_console)
         page.on("pageerror", lambda error: self.trouble.append(f"error: {error}"))
         page.on("requestfailed", self._on_failure)
+        page.on("response", self._on_answer)
         page.on("dialog", lambda dialog: self.trouble.append(f"dialog: {dialog.message}"))
 
     def _on_console(self, message: Any) -> None:
         if message.type in ("error", "warning"):
             self.trouble.append(f"console: {message.text}")
+
+    def _on_answer(self, answer: Any) -> None:
+        if answer.status >= 400:
+            self.trouble.append(f"answer: {answer.status} {answer.url}")
 
     def _on_failure(self, request: Any) -> None:
         if request.failure != "net::ERR_ABORTED":  # the page gives up what it needs no more

@@ -13,7 +13,7 @@ WIDTHS = {390: 844, 768: 1024, 1280: 800, 1920: 1080}
 def address_of(view, scheduler):
     if view in ("task", "graph"):
         return f"#/{view}?id={scheduler.id_of('family:Report')}"
-    return f"#/{view}"
+    return "#/tasks?rows=12" if view == "tasks" else f"#/{view}"  # more rows are more of the same
 
 
 @pytest.fixture(scope="module", params=["light", "dark"])
