@@ -108,12 +108,8 @@ def updates(browser: Browser, running: Luigid, url: str) -> None:
         ]
         calls += [{"call": "disable_task" if number % 2 else "enable_task", "arguments": {"task_id": ids}}]
         batch(connection, calls)
-        word = "Disabled" if number % 2 else ""
-        page.wait_for_function(
-            "word => [...document.querySelectorAll('.c-st')].slice(1).every(one => "
-            "word ? one.textContent === word : one.textContent !== 'Disabled')",
-            arg=word,
-        )
+        other = ":not(.s-disabled)" if number % 2 else ".s-disabled"
+        page.wait_for_selector(f".tasks tbody:not(:has(td.c-st > .st{other}))")
 
     for number in range(1, 21):
         told(number)

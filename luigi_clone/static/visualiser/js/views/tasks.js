@@ -164,7 +164,9 @@ class Tasks {
 
   subtitle({ total, all, as_of: asOf }) {
     const n = this.want.q.trim() ? `${number(total)} of ${plural(all, 'task')}` : plural(all, 'task');
-    const old = asOf && this.app.now() - asOf > OLD ? `, upstream states as of ${clock(asOf, this.app.now())}` : '';
+    // the stream tells it too, and that nothing has changed since
+    const known = Math.max(asOf ?? 0, this.app.counts?.as_of ?? 0);
+    const old = known && this.app.now() - known > OLD ? `, upstream states as of ${clock(known, this.app.now())}` : '';
     return n + old;
   }
 
