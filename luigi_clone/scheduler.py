@@ -490,6 +490,8 @@ class Scheduler(
         self._machine.prune(self._clock())
         if self._machine.effects:
             self._run_effects()
+        if self._finds is not None:
+            self._finds.age(self._clock())
         if self._email_batcher is not None:
             self._email_batcher.update()
 

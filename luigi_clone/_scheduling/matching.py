@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from luigi_clone._scheduling.model import TaskRecord
 from luigi_clone._scheduling.query import Term, Value
@@ -20,7 +21,15 @@ def make_test(terms: Sequence[Term], sees_hidden: bool) -> Test | None:
         return None
     if len(tests) == 1:
         return tests[0]
+    if len(tests) == 2:
+        first, second = tests
+        return lambda task: first(task) and second(task)
     return lambda task: all(test(task) for test in tests)
+
+
+def fits_family(terms: Iterable[Term], family: str) -> bool:
+    """Tell whether a family fulfils ``terms``, which are all about it."""
+    return all(_any(term.values, family) is not term.negated for term in terms)
 
 
 def _cost(term: Term) -> int:
@@ -98,6 +107,11 @@ _COMPARE_TEXT: dict[str, Callable[[str, str], bool]] = {
 def _number(term: Term) -> Test:
     compare = _COMPARE[term.comparison]
     wanted = [value.number for value in term.values if value.number is not None]
+    if len(wanted) == 1:
+        one = wanted[0]
+        if term.key == "priority":
+            return lambda task: compare(task.priority, one)
+        return lambda task: compare(task.updated, one)
     if term.key == "priority":
         return lambda task: any(compare(task.priority, number) for number in wanted)
     return lambda task: any(compare(task.updated, number) for number in wanted)
@@ -105,17 +119,29 @@ def _number(term: Term) -> Test:
 
 def _param(term: Term, sees_hidden: bool) -> Test:
     name, values, comparison = term.key, term.values, term.comparison
+    # of several equal values most tasks have few: what one text comes to is kept
+    known: dict[Any, bool] = {}
 
     def test(task: TaskRecord) -> bool:
         told = task.params.get(name)
         if told is None or (not sees_hidden and name in task.hidden_params):
             return False
-        text = str(told)
-        if comparison == ":":
-            return _any(values, text)
-        return any(_compares(text, comparison, value) for value in values)
+        text = told if told.__class__ is str else str(told)
+        fits = known.get(text)
+        if fits is None:
+            if len(known) > _MANY:
+                known.clear()
+            fits = known[text] = (
+                _any(values, text)
+                if comparison == ":"
+                else any(_compares(text, comparison, value) for value in values)
+            )
+        return fits
 
     return test
+
+
+_MANY = 10_000
 
 
 def _compares(text: str, comparison: str, value: Value) -> bool:

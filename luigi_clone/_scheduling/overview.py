@@ -19,6 +19,7 @@ from luigi_clone._scheduling.survey import Survey, Trouble
 _MANY_TROUBLES = 50
 _MANY_FAMILIES = 200
 _MANY_WORKERS = 100
+_MOST_RANKED = 2_000
 _MANY_RUNS = 500
 _MOVES = ("running", "batch", "uprunning", "ready", "pending")
 
@@ -166,7 +167,12 @@ def _families(survey: Survey, durations: Durations) -> list[dict[str, Any]]:
         return -sum(counts[state] for state in attention), -sum(counts.values()), item[0]
 
     rows = []
-    for family, counts in sorted(survey.families.items(), key=rank)[:_MANY_FAMILIES]:
+    known = survey.families.items()
+    if len(known) > _MOST_RANKED:  # those with trouble, and some others
+        troubled = {family for family, _ in survey.troubles}
+        chosen = islice([*troubled, *survey.families], _MOST_RANKED)
+        known = {family: survey.families[family] for family in chosen}.items()
+    for family, counts in sorted(known, key=rank)[:_MANY_FAMILIES]:
         usual = durations.usual(family)
         rows.append(
             {

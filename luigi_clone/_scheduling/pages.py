@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from luigi_clone._scheduling.matching import Test, make_test
+from luigi_clone._scheduling.machine import Machine
+from luigi_clone._scheduling.matching import Test, fits_family, make_test
 from luigi_clone._scheduling.model import TaskRecord
-from luigi_clone._scheduling.query import Query
+from luigi_clone._scheduling.query import Query, Term
 from luigi_clone._scheduling.rows import RowMaker, took
-from luigi_clone._scheduling.shown import RANK, STATES, is_missing_input
+from luigi_clone._scheduling.shown import RANK, STATES
+from luigi_clone._scheduling.texts import Texts, needles_of
 from luigi_clone.task_status import BATCH_RUNNING, DISABLED, DONE, FAILED, RUNNING, UNKNOWN
 
 SORTS = ("state", "family", "worker", "priority", "updated", "took")
 
-_A_WHILE = 512
+_A_WHILE = 1_024
 _MOST_KEPT = 4
+_AT_ONCE = 5_000
+_FEW = 20_000
+_FORGOTTEN_AFTER = 300.0
 _KEPT_FOR = 2.0
 """Seconds for which what a query found is shown again, page by page, though tasks have changed since."""
 
@@ -29,18 +35,25 @@ class Found(NamedTuple):
     by_state: dict[str, list[TaskRecord]]
     at: float
     version: int
+    was_cheap: bool
+    """Whether it is no trouble to look for it again."""
 
 
 class Finds:
-    """What the last queries found, so that paging does not look for it anew."""
+    """What the last queries found, so that paging does not look for it anew, and what words are found by."""
 
     def __init__(self) -> None:
         self._found: OrderedDict[Any, Found] = OrderedDict()
+        self._texts: dict[bool, Texts] = {}
+        self._used = 0.0
 
     def get(self, key: Any, version: int, now: float) -> Found | None:
         """Return what was found, if it is of this version or new enough."""
+        self._used = now
         found = self._found.get(key)
-        if found is None or (found.version != version and now - found.at > _KEPT_FOR):
+        if found is None:
+            return None
+        if found.version != version and (found.was_cheap or now - found.at > _KEPT_FOR):
             return None
         self._found.move_to_end(key)
         return found
@@ -52,14 +65,63 @@ class Finds:
         if len(self._found) > _MOST_KEPT:
             self._found.popitem(last=False)
 
+    def texts(self, machine: Machine, sees_hidden: bool) -> Texts:
+        """Return what words are found by, for those who see HIDDEN parameters or those who do not."""
+        texts = self._texts.get(sees_hidden)
+        if texts is None:
+            texts = self._texts[sees_hidden] = Texts(machine, sees_hidden)
+        return texts
 
-class Selection(NamedTuple):
+    def age(self, now: float) -> None:
+        """Forget everything if nobody has asked for some minutes: it is as large as all texts of tasks."""
+        if now - self._used > _FORGOTTEN_AFTER:
+            self._found.clear()
+            self._texts.clear()
+
+
+class Selection:
     """The tasks that a query asks for: how many of each state, and themselves in the order of the states."""
 
-    counts: dict[str, int]
-    total: int
-    tasks: Callable[[bool], Iterator[TaskRecord]]
-    """Told true, they may be gone through while others have their turn."""
+    def __init__(
+        self,
+        maker: RowMaker,
+        counts: dict[str, int],
+        states: Iterable[str],
+        tasks: Callable[[str, bool], Iterable[TaskRecord]],
+        test: Test | None = None,
+    ) -> None:
+        self.counts = counts
+        self.total = sum(counts[state] for state in states)
+        self.is_whole = test is None
+        """Whether almost every task of the lists belongs there."""
+        self._maker = maker
+        self._states = [state for state in states if counts[state]]
+        self._tasks = tasks
+        self._test = test
+
+    def now(self) -> Iterator[TaskRecord]:
+        """Return the tasks, to be gone through at once."""
+        for state in self._states:
+            still = self._still(state)
+            for task in self._tasks(state, False):
+                if still(task):
+                    yield task
+
+    def lists(self) -> Iterator[tuple[list[TaskRecord], Test]]:
+        """Return lists in which all tasks are, and what tells whether one belongs there."""
+        for state in self._states:
+            yield list(self._tasks(state, True)), self._still(state)
+
+    def _still(self, state: str) -> Test:
+        """Return what tells whether a task is there and is what it was when it was found."""
+        known, test, state_of = self._maker.machine.tasks, self._test, self._maker.state_of
+
+        def still(task: TaskRecord) -> bool:
+            if test is not None and not test(task):
+                return False
+            return known.get(task.id) is task and state_of(task) == state
+
+        return still
 
 
 def select(maker: RowMaker, query: Query, finds: Finds) -> Generator[None, None, Selection]:
@@ -69,57 +131,65 @@ def select(maker: RowMaker, query: Query, finds: Finds) -> Generator[None, None,
     test = make_test(query.terms, maker.sees_hidden)
     if test is None:
         counts = survey.counts(maker.machine)
-        return Selection(counts, _total(counts, shown), lambda in_turns: _of_states(maker, shown, in_turns))
+        return Selection(maker, counts, shown, partial(_of_state, maker))
+    if all(term.key == "family" for term in query.terms):
+        # families are counted by the survey: there is nothing to be looked for
+        chosen = [counts for family, counts in survey.families.items() if fits_family(query.terms, family)]
+        counts = {state: sum(family[state] for family in chosen) for state in STATES}
+        return Selection(maker, counts, shown, partial(_of_state, maker), test)
     key = (query.terms, maker.sees_hidden)
     found = finds.get(key, maker.machine.version, maker.now)
     if found is None:
-        found = yield from _scan(maker, test)
+        found = yield from _scan(maker, query.terms, finds)
         finds.keep(key, found)
     by_state = found.by_state
     counts = {state: len(by_state[state]) for state in STATES}
-
-    def tasks(in_turns: bool) -> Iterator[TaskRecord]:
-        known = maker.machine.tasks
-        return (task for state in shown for task in by_state[state] if known.get(task.id) is task)
-
-    return Selection(counts, _total(counts, shown), tasks)
-
-
-def _total(counts: dict[str, int], states: Iterable[str]) -> int:
-    return sum(counts[state] for state in states)
+    return Selection(maker, counts, shown, lambda state, _: by_state[state])
 
 
 _PLAIN = {"disabled": DISABLED, "unknown": UNKNOWN, "running": RUNNING, "batch": BATCH_RUNNING, "done": DONE}
 
 
-def _of_states(maker: RowMaker, states: Iterable[str], in_turns: bool) -> Iterator[TaskRecord]:
-    """Return all tasks of some states, in each those first that came to it last."""
-    by_status, survey = maker.machine.by_status, maker.survey
-    for state in states:
-        status = _PLAIN.get(state)
-        if status is not None or state == "failed":
-            tasks: Iterable[TaskRecord] = reversed(by_status[status or FAILED].values())
-            tasks = list(tasks) if in_turns else tasks
-            yield from tasks if status is not None else (task for task in tasks if not is_missing_input(task))
-        else:
-            known = maker.machine.tasks
-            for task in survey.derived[state]:
-                if maker.state_of(task) == state and known.get(task.id) is task:
-                    yield task
+def _of_state(maker: RowMaker, state: str, in_turns: bool) -> Iterable[TaskRecord]:
+    """Return all tasks of a state and perhaps others, those first that came to it last.
+
+    What is not told by the status is as of the survey.
+    """
+    status = FAILED if state == "failed" else _PLAIN.get(state)
+    if status is None:
+        return maker.survey.derived[state]
+    tasks = reversed(maker.machine.by_status[status].values())
+    return list(tasks) if in_turns else tasks
 
 
-def _scan(maker: RowMaker, test: Test) -> Generator[None, None, Found]:
+def _scan(maker: RowMaker, terms: Sequence[Term], finds: Finds) -> Generator[None, None, Found]:
     machine = maker.machine
     by_state: dict[str, list[TaskRecord]] = {state: [] for state in STATES}
-    found = Found(by_state, maker.now, machine.version)
-    state_of = maker.state_of
-    tasks = list(machine.tasks.values())
-    tasks.reverse()
-    for start in range(0, len(tasks), _A_WHILE):
-        for task in filter(test, tasks[start : start + _A_WHILE]):
-            by_state[state_of(task)].append(task)
-        yield
+    found = Found(by_state, maker.now, machine.version, len(machine.tasks) < _FEW)
+    whole = make_test(terms, maker.sees_hidden)
+    needles, left = needles_of(terms)
+    if needles:
+        texts = finds.texts(machine, maker.sees_hidden)
+        settled = yield from texts.settled(needles)
+        yield from _sort_out(maker, texts.unsettled(), whole, by_state)
+        yield from _sort_out(maker, settled, make_test(left, maker.sees_hidden), by_state)
+    else:
+        tasks = list(machine.tasks.values())
+        tasks.reverse()
+        yield from _sort_out(maker, tasks, whole, by_state)
     return found
+
+
+def _sort_out(
+    maker: RowMaker, tasks: list[TaskRecord], test: Test | None, by_state: dict[str, list[TaskRecord]]
+) -> Generator[None, None, None]:
+    known, state_of = maker.machine.tasks, maker.state_of
+    for start in range(0, len(tasks), _A_WHILE):
+        some: Iterable[TaskRecord] = tasks[start : start + _A_WHILE]
+        for task in some if test is None else filter(test, some):
+            if known.get(task.id) is task:
+                by_state[state_of(task)].append(task)
+        yield
 
 
 # ---- orders
@@ -129,27 +199,46 @@ def ordered(
     maker: RowMaker, selection: Selection, sort: str, descending: bool, offset: int, limit: int
 ) -> Generator[None, None, list[TaskRecord]]:
     """Return some of the selected tasks in an order; equal ones come in the order of their states."""
-    if sort == "state" and not descending:
-        return list(islice(selection.tasks(False), offset, offset + limit))
-    key = _key(maker, sort)
     wanted = offset + limit
     best: list[TaskRecord] = []
-    tasks = selection.tasks(True)
+    if sort == "state" and not descending:
+        if selection.is_whole and wanted <= _AT_ONCE:
+            return list(islice(selection.now(), offset, wanted))
+        for tasks, still in selection.lists():
+            for start in range(0, len(tasks), _A_WHILE):
+                best += filter(still, tasks[start : start + _A_WHILE])
+                if len(best) >= wanted:
+                    return best[offset:wanted]
+                yield
+        return best[offset:]
+    key = _key(maker, sort)
     worst: Any = None
-    while some := list(islice(tasks, _A_WHILE)):
-        if worst is None:
-            best.extend(some)
-        elif descending:
-            best.extend([task for task in some if key(task) > worst])
-        else:
-            best.extend([task for task in some if key(task) < worst])
-        if len(best) > 2 * wanted + _A_WHILE:
-            best.sort(key=key, reverse=descending)
-            del best[wanted:]
-            worst = key(best[-1]) if best else None
-        yield
+    for tasks, still in selection.lists():
+        for start in range(0, len(tasks), _A_WHILE):
+            some = tasks[start : start + _A_WHILE]
+            if worst is not None:
+                some = _better(some, sort, key, descending, worst)
+            best += filter(still, some)
+            if len(best) > 2 * wanted + _A_WHILE:
+                best.sort(key=key, reverse=descending)
+                del best[wanted:]
+                worst = key(best[-1]) if best else None
+            yield
     best.sort(key=key, reverse=descending)
     return best[offset:wanted]
+
+
+def _better(
+    tasks: list[TaskRecord], sort: str, key: Callable[[TaskRecord], Any], descending: bool, worst: Any
+) -> list[TaskRecord]:
+    """Return the tasks that come before one with the key ``worst``."""
+    if sort == "updated":  # the order that is asked for most is worth a quicker look at each task
+        if descending:
+            return [task for task in tasks if task.updated > worst]
+        return [task for task in tasks if task.updated < worst]
+    if descending:
+        return [task for task in tasks if key(task) > worst]
+    return [task for task in tasks if key(task) < worst]
 
 
 def _key(maker: RowMaker, sort: str) -> Callable[[TaskRecord], Any]:
@@ -182,5 +271,5 @@ def page(
 def ids(maker: RowMaker, query: Query, finds: Finds, limit: int) -> Generator[None, None, dict[str, Any]]:
     """Return the ids of all tasks that a query asks for, up to a number of them."""
     selection = yield from select(maker, query, finds)
-    chosen = [task.id for task in islice(selection.tasks(False), limit)]
+    chosen = [task.id for task in islice(selection.now(), limit)]
     return {"total": selection.total, "ids": chosen}

@@ -47,6 +47,10 @@ class Survey:
         """State → the tasks that are PENDING or FAILED and in it, the latest first."""
         self.families: dict[str, Counter[str]] = {}
         """Family → state → number of tasks."""
+        self.inputs: list[TaskRecord] = []
+        """The tasks that no worker makes and that are not there yet: PENDING, waiting for nothing."""
+        self.absent = 0
+        """How many tasks are FAILED, and are such inputs."""
         self.troubles: dict[tuple[str, str], Trouble] = {}
         """Family and own state of tasks that need attention → what is known of these."""
 
@@ -61,14 +65,13 @@ class Survey:
         for status, state in _PLAIN.items():
             counts[state] = len(by_status[status])
         derived = self.derived
-        missing = sum(1 for task in derived["missing"] if task.status is FAILED) if by_status[FAILED] else 0
-        missing = min(missing, len(by_status[FAILED]))
+        missing = min(self.absent, len(by_status[FAILED]))
         counts["failed"] = len(by_status[FAILED]) - missing
         left = len(by_status[PENDING])
         for state in ("updisabled", "upfailed", "uprunning", "ready"):
             counts[state] = min(left, len(derived[state]))
             left -= counts[state]
-        waiting = min(left, len(derived["missing"]) - missing)
+        waiting = min(left, len(derived["missing"]) - self.absent)
         counts["missing"] = missing + waiting
         counts["pending"] = left - waiting
         return counts
@@ -88,8 +91,9 @@ Surveying = Generator[None, None, Survey]
 def survey(machine: Machine, now: float, durations: Durations) -> Surveying:
     """Look at all tasks, a few at each step; let ``durations`` take in the runs that have ended."""
     made = Survey(now, machine.version)
-    for sources in _sources(machine):
-        yield from _spread(machine, sources, made.causes)
+    sources = yield from _sources(machine)
+    for some in sources:
+        yield from _spread(machine, some, made.causes)
     yield from _count_waiting(machine, made)
     for status, state in _PLAIN.items():
         for some in _slices(machine.by_status[status].values()):
@@ -107,27 +111,34 @@ def _slices(tasks: Iterable[TaskRecord], size: int = A_WHILE) -> Iterator[list[T
         yield kept[start : start + size]
 
 
-def _sources(machine: Machine) -> Iterator[list[TaskRecord]]:
+def _sources(machine: Machine) -> Generator[None, None, list[list[TaskRecord]]]:
     """Return the tasks that others wait for in the end, the worst first."""
     by_status = machine.by_status
-    yield list(by_status[DISABLED].values())
-    failed = list(by_status[FAILED].values())
-    yield [task for task in failed if not is_missing_input(task)]
-    free = [task for task in by_status[PENDING].values() if not task.unmet and task.dependents]
-    yield [
-        *(task for task in failed if is_missing_input(task)),
-        *(task for task in free if not task.crew.runnable),
-    ]
-    yield list(by_status[UNKNOWN].values())
-    yield [*by_status[RUNNING].values(), *by_status[BATCH_RUNNING].values()]
-    yield [task for task in free if task.crew.runnable]
+    failed: list[TaskRecord] = []
+    missing: list[TaskRecord] = []
+    ready: list[TaskRecord] = []
+    for some in _slices(by_status[FAILED].values()):
+        for task in some:
+            (missing if is_missing_input(task) else failed).append(task)
+        yield
+    for some in _slices(by_status[PENDING].values()):
+        for task in some:
+            if not task.unmet and task.dependents:
+                (ready if task.crew.runnable else missing).append(task)
+        yield
+    disabled, unknown = list(by_status[DISABLED].values()), list(by_status[UNKNOWN].values())
+    running = [*by_status[RUNNING].values(), *by_status[BATCH_RUNNING].values()]
+    return [disabled, failed, missing, unknown, running, ready]
 
 
 def _spread(
     machine: Machine, sources: list[TaskRecord], causes: dict[TaskRecord, TaskRecord]
 ) -> Generator[None, None, None]:
     """Enter ``sources`` as the causes of all that waits for them and has no worse one."""
-    queue = deque((source, source) for source in sources if source.dependents)
+    queue: deque[tuple[TaskRecord, TaskRecord]] = deque()
+    for some in _slices(sources):
+        queue.extend((source, source) for source in some if source.dependents)
+        yield
     looked = 0
     while queue:
         task, cause = queue.popleft()
@@ -151,6 +162,11 @@ def _count_waiting(machine: Machine, made: Survey) -> Generator[None, None, None
                     continue  # it was, when this began
                 state = state_of(task, causes.get(task))
                 derived[state].append(task)
+                if state == "missing":
+                    if status is FAILED:
+                        made.absent += 1
+                    elif not task.unmet:
+                        made.inputs.append(task)
                 counts = families.get(task.family)
                 if counts is None:
                     counts = families[task.family] = Counter()
@@ -205,7 +221,7 @@ def _in_trouble(machine: Machine, made: Survey) -> list[TaskRecord]:
     by_status = machine.by_status
     return [
         *reversed(by_status[FAILED].values()),
-        *(task for task in made.derived["missing"] if task.status is PENDING and not task.unmet),
+        *made.inputs,
         *reversed(by_status[DISABLED].values()),
         *reversed(by_status[UNKNOWN].values()),
     ]
