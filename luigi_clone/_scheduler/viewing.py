@@ -126,22 +126,6 @@ class ViewCalls(LargeViews):
         """Return the runs of a task that are remembered, oldest first: start, end, worker, status."""
         return [attempt._asdict() for attempt in activity.task_attempts(self._machine, task_id)]
 
-    @rpc_method()
-    def attempts(
-        self,
-        since: float | None = None,
-        until: float | None = None,
-        worker: str | None = None,
-        family: str | None = None,
-        limit: int = 1000,
-    ) -> list[dict[str, Any]]:
-        """Return runs that are going on or remembered, the ones that began or ended last first.
-
-        ``since`` and ``until`` are times in seconds between which they went on, at least in part.
-        """
-        chosen = activity.attempts(self._machine, since, until, worker, family, limit)
-        return [attempt._asdict() for attempt in chosen]
-
     def resources(self) -> dict[str, dict[str, Any]]:
         """Return resource → how much there is and how much is used."""
         used = self._machine.used_resources()

@@ -301,9 +301,10 @@ class State(Indexed):
         del self.by_status[old][task.id]
         if old is BATCH_RUNNING and task.batch_id is not None:
             self._leave_batch(task)
-        if old is RUNNING or (old is BATCH_RUNNING and status is not PENDING):
+        # a batch that is claimed may have the id of one of its members: the run of that goes on
+        if old is RUNNING or (old is BATCH_RUNNING and status is not PENDING and status is not RUNNING):
             self.attempts.end(task, status, now)
-        elif status is RUNNING or status is BATCH_RUNNING:
+        elif old is not BATCH_RUNNING and (status is RUNNING or status is BATCH_RUNNING):
             self.attempts.begin(now)
         task.status = status
         task.updated = now

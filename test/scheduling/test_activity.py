@@ -73,6 +73,17 @@ def test_attempts_are_chosen_by_time_worker_and_family(bench: Bench) -> None:
     assert chosen(limit=2) == ["B2", "B1"]
 
 
+def test_attempts_have_the_parameters_that_may_be_shown(bench: Bench) -> None:
+    hidden = {"a": 0, "b": 1}
+    bench.scheduler.add_task(
+        worker="X", task_id="T", family="F", params={"a": "1", "b": "2"}, param_visibilities=hidden
+    )
+    bench.scheduler.get_work(worker="X")
+    assert [one["params"] for one in bench.scheduler.attempts()] == [{"a": "1", "b": "2"}]
+    bench.scheduler._shows_hidden = False
+    assert [one["params"] for one in bench.scheduler.attempts()] == [{"a": "1"}]
+
+
 def test_members_of_a_batch_are_attempts(bench: Bench) -> None:
     scheduler = bench.scheduler
     scheduler.add_task_batcher("X", "F", ["k"])
@@ -86,6 +97,24 @@ def test_members_of_a_batch_are_attempts(bench: Bench) -> None:
     scheduler.add_task(worker="X", task_id="F12", status="DONE")
     ended = [(one["task_id"], one["status"]) for one in scheduler.attempts()]
     assert sorted(ended) == [("F1", "DONE"), ("F12", "DONE"), ("F2", "DONE")]
+
+
+def test_a_batch_with_the_id_of_a_member_is_one_run_of_that(bench: Bench) -> None:
+    scheduler = bench.scheduler
+    scheduler.add_task_batcher("X", "F", ["k"])
+    for task_id in ("F1", "F2"):
+        scheduler.add_task(worker="X", task_id=task_id, family="F", params={"k": task_id}, batchable=True)
+    given = scheduler.get_work(worker="X", current_tasks=[])
+    scheduler.add_task(worker="X", task_id="F2", batch_id=given["batch_id"], status="RUNNING")
+    assert [(one["task_id"], one["end"]) for one in scheduler.attempts()] == [("F2", None), ("F1", None)]
+    bench.now += 5
+    scheduler.add_task(worker="X", task_id="F2", status="DONE")
+    assert sorted((one["task_id"], one["status"]) for one in scheduler.attempts()) == [
+        ("F1", "DONE"),
+        ("F2", "DONE"),
+    ]
+    [minute] = [one for one in scheduler.overview()["minutes"] if one["started"] or one["done"]]
+    assert (minute["started"], minute["done"], minute["failed"]) == (2, 2, 0)
 
 
 def test_overview(bench: Bench) -> None:

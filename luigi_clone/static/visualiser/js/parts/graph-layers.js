@@ -2,7 +2,7 @@
 // Layers by longest path, order by the mean of the neighbours, wide layers wrapped into blocks.
 
 const SWEEPS = 6;
-const MOST_IN_COLUMN = 40;
+const LEAST_ROWS = 12; // layers are not wrapped below this
 const SHAPE = 1.7; // width to height that wrapping aims at
 
 /**
@@ -24,7 +24,33 @@ export function placeInLayers(count, edges, sizes) {
   const groups = [];
   for (let node = 0; node < count; node++) (groups[layer[node]] ??= []).push(node);
   order(groups, out, into);
-  return { ...coordinates(groups, out, into, layer, sizes), layer, layers: groups.length };
+  const placed = coordinates(groups, out, into, layer, sizes);
+  const { x, y, blocks, width, height } = placed;
+  return { x, y, width, height, bends: bendsOf(edges, layer, placed, blocks, sizes), layer, layers: groups.length };
+}
+
+/**
+ * Where a layer is wrapped, its edges leave and enter it along the gaps between its rows. Per edge the points
+ * between its ends, with the ends; undefined where nothing is wrapped.
+ */
+function bendsOf(edges, layer, { x, y }, blocks, { width, height, gapX, gapY }) {
+  if (!blocks.some((block) => block.columns > 1)) return undefined;
+  const turn = gapX * 0.2;
+  return edges.map(([from, to]) => {
+    const exit = blocks[layer[from]],
+      entry = blocks[layer[to]];
+    const points = [[x[from] + width, y[from] + height / 2]];
+    if (exit.columns > 1 && x[from] + width < exit.right - 1) {
+      const gap = y[from] + height + gapY / 2;
+      points.push([x[from] + width + turn, gap], [exit.right, gap]);
+    }
+    if (entry.columns > 1 && x[to] > entry.left + 1) {
+      const gap = y[to] + height + gapY / 2;
+      points.push([entry.left, gap], [x[to] - turn, gap]);
+    }
+    points.push([x[to], y[to] + height / 2]);
+    return points;
+  });
 }
 
 function rank(count, out, into) {
@@ -91,6 +117,7 @@ function coordinates(groups, out, into, layer, { width, height, gapX, gapY }) {
   const rows = rowsOf(groups, { width, height, gapX, gapY });
   const tallest = Math.max(...groups.map((group) => Math.min(rows, group.length)));
   let left = 0;
+  const blocks = [];
   groups.forEach((group, at) => {
     const columns = Math.ceil(group.length / rows),
       used = Math.ceil(group.length / columns);
@@ -99,6 +126,7 @@ function coordinates(groups, out, into, layer, { width, height, gapX, gapY }) {
       x[node] = left + (place % columns) * (width + gapX * 0.4);
       y[node] = top + Math.floor(place / columns) * step;
     });
+    blocks.push({ columns, left, right: left + columns * (width + gapX * 0.4) - gapX * 0.4 });
     left += columns * (width + gapX * 0.4) - gapX * 0.4 + gapX + Math.min(120, group.length * 0.8) * (at < groups.length - 1);
   });
   const single = groups.filter((group) => group.length <= rows);
@@ -112,12 +140,12 @@ function coordinates(groups, out, into, layer, { width, height, gapX, gapY }) {
   }
   if (!count) top = 0;
   for (let node = 0; node < count; node++) y[node] -= top;
-  return { x, y, width: Math.max(0, left - gapX), height: count ? bottom - top + height : 0 };
+  return { x, y, blocks, width: Math.max(0, left - gapX), height: count ? bottom - top + height : 0 };
 }
 
 function rowsOf(groups, { width, height, gapX, gapY }) {
   const largest = Math.max(...groups.map((group) => group.length));
-  for (let rows = MOST_IN_COLUMN; rows < largest; rows = Math.ceil(rows * 1.15)) {
+  for (let rows = LEAST_ROWS; rows < largest; rows = Math.ceil(rows * 1.1)) {
     const columns = groups.reduce((sum, group) => sum + Math.ceil(group.length / rows), 0);
     if (columns * (width + gapX * 0.6) <= SHAPE * rows * (height + gapY)) return rows;
   }

@@ -3,7 +3,7 @@
 import { placeInLayers } from './graph-layers.js';
 
 const DAGRE = '../../../vendor/dagre.esm.js';
-const HIGHEST = 45; // nodes in a layer: dagre wraps none
+const HIGHEST = 20; // nodes in a layer: dagre wraps none
 const MOST_NODES = 260,
   MOST_EDGES = 700,
   DEEPEST = 400;

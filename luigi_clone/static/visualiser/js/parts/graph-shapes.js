@@ -53,7 +53,7 @@ function statesBar(node) {
 export function nodeElement(node, x, y, distance) {
   const group = node.kind === 'group',
     detail = group || distance === 'near' ? detailOf(node) : '';
-  const middle = distance === 'mid' || (!detail && !group);
+  const middle = distance === 'mid' || (!detail && !group && node.state === 'done');
   const word = group ? `×${node.n}` : node.state === 'done' ? '' : stateWord(node.state, true);
   const parts = [];
   if (group) parts.push(s('rect', { class: 'under', x: 4, y: 4, width: WIDTH, height: HEIGHT, rx: 6 }));
@@ -68,13 +68,13 @@ export function nodeElement(node, x, y, distance) {
     s(
       'text',
       { class: distance === 'mid' ? 'f far' : 'f', x: 29, y: middle ? 22.5 : 15 },
-      fit(node.family, distance === 'mid' ? 15 : middle && word ? 13 : 19),
+      fit(node.family, distance === 'mid' ? 15 : 19),
     ),
   );
   if (distance === 'near') {
     const room = word ? Math.max(6, 18 - Math.ceil(word.length * 0.9)) : 19;
     if (detail) parts.push(s('text', { class: 'p', x: 29, y: 27 }, fit(detail, room)));
-    if (word) parts.push(s('text', { class: 'k', x: 158, y: middle ? 22 : 27, 'text-anchor': 'end' }, word));
+    if (word) parts.push(s('text', { class: 'k', x: 158, y: 27, 'text-anchor': 'end' }, word));
     if (group) parts.push(...statesBar(node));
     parts.push(
       s(

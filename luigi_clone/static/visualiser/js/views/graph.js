@@ -4,6 +4,7 @@ import { button, h, put, s, setText } from '../dom.js';
 import { GraphCanvas } from '../parts/graph-canvas.js';
 import { graphFile } from '../parts/graph-export.js';
 import { graphList, GraphSide } from '../parts/graph-side.js';
+import { holdsBack } from '../parts/graph-shapes.js';
 import { Layouter, Missing } from '../parts/graph-worker.js';
 import { saveFile } from '../parts/save.js';
 import { emptyState, errorState, skeleton } from '../parts/state.js';
@@ -223,7 +224,9 @@ class GraphView {
   show(graph, placed) {
     this.graph = graph;
     this.placed = placed;
-    const root = graph.nodes.find((node) => node.id === graph.root);
+    this.byId = new Map(graph.nodes.map((node) => [node.id, node]));
+    const root = this.byId.get(graph.root),
+      held = graph.edges.some(([needed, needing]) => holdsBack(this.byId.get(needed), this.byId.get(needing)));
     if (document.activeElement !== this.root) this.root.value = root ? label(root) : graph.root;
     document.title = `Graph of ${root ? label(root) : graph.root} · ${this.app.session.name || 'luigi_clone'}`;
     this.covered();
@@ -231,7 +234,7 @@ class GraphView {
     put(
       this.legend,
       h('span', { hidden: !long }, this.line('crit'), this.criticalText()),
-      h('span', {}, this.line('bad'), 'held back'),
+      h('span', { hidden: !held }, this.line('bad'), 'held back'),
       h('span', { hidden: !graph.nodes.some((node) => node.kind === 'group') }, '×n folded tasks'),
       this.zoomer(),
     );
@@ -256,9 +259,11 @@ class GraphView {
   }
 
   criticalText() {
-    const times = this.graph.critical.map((id) => this.graph.nodes.find((node) => node.id === id));
+    const times = this.graph.critical.map((id) => this.byId.get(id));
     const took = times.reduce((sum, node) => sum + (node?.took ?? node?.usual ?? 0), 0);
-    return took ? `critical path, ${times.some((node) => node?.took === null) ? 'about ' : ''}${duration(took)}` : 'critical path';
+    return took
+      ? `critical path, ${took > 1 && times.some((node) => node?.took === null) ? 'about ' : ''}${duration(took)}`
+      : 'critical path';
   }
 
   zoomer() {
