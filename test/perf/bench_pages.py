@@ -85,7 +85,7 @@ def _batch(client, calls):
     client.file.read(length)
 
 
-async def page(port, tasks, seed, until, counted):
+async def page(port, tasks, seed, every, until, counted):
     """Be a page until a time: follow the news, and filter."""
     chance = random.Random(seed)
     first = chance.randrange(tasks - 50)
@@ -96,7 +96,7 @@ async def page(port, tasks, seed, until, counted):
     if seed % 5 == 0:
         view["topics"] = ["workers", "resources"]
     following = asyncio.create_task(follow(port, view, counted))
-    await asyncio.sleep(chance.random() * EVERY)
+    await asyncio.sleep(max(0.0, min(chance.random() * every, until - time.time())))
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**24)
     while time.time() < until:
         asked = {
@@ -113,7 +113,7 @@ async def page(port, tasks, seed, until, counted):
             raise RuntimeError(answer.decode())
         await reader.readexactly(int(answer.split(b"content-length:")[1].split(b"\r\n")[0]))
         counted["pages"].append(time.perf_counter() - begun)
-        await asyncio.sleep(EVERY)
+        await asyncio.sleep(max(0.0, min(every, until - time.time())))
     following.cancel()
     writer.close()
 
@@ -131,12 +131,12 @@ async def follow(port, view, counted):
         writer.close()
 
 
-def look_on(port, tasks, pages, until):
+def look_on(port, tasks, pages, every, until):
     """Be all pages; print what they saw."""
     counted = {"pages": [], "events": 0, "bytes": 0}
 
     async def run():
-        await asyncio.gather(*(page(port, tasks, seed, until, counted) for seed in range(pages)))
+        await asyncio.gather(*(page(port, tasks, seed, every, until, counted) for seed in range(pages)))
 
     asyncio.run(run())
     print(json.dumps(counted))
@@ -158,6 +158,12 @@ def work(port, until):
     return ping, get_work
 
 
+def cpu_of(pid):
+    """Return the seconds of CPU that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def told(name, seconds):
     """Return a line about waits."""
     ordered = sorted(1000 * one for one in seconds)
@@ -172,10 +178,12 @@ def main():
     parser.add_argument("--tasks", type=int, default=100_000)
     parser.add_argument("--pages", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=20)
-    parser.add_argument("--look-on", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--filter-every", type=float, default=EVERY, help="seconds")
+    parser.add_argument("--look-on", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.look_on:
-        look_on(int(options.look_on[0]), options.tasks, options.pages, float(options.look_on[1]))
+        port, every, until = options.look_on
+        look_on(int(port), options.tasks, options.pages, float(every), float(until))
         return
     with tempfile.TemporaryDirectory() as folder:
         with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -199,13 +207,18 @@ def main():
                 ("ping", "get_work"), work(port, time.time() + options.seconds / 2), strict=True
             ):
                 print("no page    " + told(name, seconds))
-            until = time.time() + options.seconds
+            until, cpu = time.time() + options.seconds, cpu_of(server.pid)
             again = [sys.executable, __file__, "--tasks", str(options.tasks), "--pages", str(options.pages)]
-            pages = subprocess.Popen([*again, "--look-on", str(port), str(until)], stdout=subprocess.PIPE)
+            pages = subprocess.Popen(
+                [*again, "--look-on", str(port), str(options.filter_every), str(until)],
+                stdout=subprocess.PIPE,
+            )
             for name, seconds in zip(("ping", "get_work"), work(port, until - 1), strict=True):
                 print(f"{options.pages:3} pages  " + told(name, seconds))
             seen = json.loads(pages.communicate(timeout=120)[0])
-            print(told("task_page", seen["pages"]))
+            print(f"CPU of the server: {100 * (cpu_of(server.pid) - cpu) / options.seconds:.0f} %")
+            if seen["pages"]:
+                print(told("task_page", seen["pages"]))
             print(f"{seen['events']} events, {seen['bytes'] / 1024:,.0f} KiB")
         finally:
             server.terminate()

@@ -28,6 +28,8 @@ class OpenPage:
         """Name of an event → its data, as they were told last."""
         self.elsewhere = 0
         """Tasks that are not on view and have changed since."""
+        self.is_behind = True
+        """Whether rows may differ that it was not told of: it has just come, or was busy."""
         self.is_ended = False
         self.busy_since: float | None = None
         """Since when the network has had the last news; None while the page waits for more."""

@@ -77,6 +77,7 @@ class Streams:
         self._arrived = asyncio.Event()
         self._arrivals: list[OpenPage] = []
         self._number = 0
+        self._seen: Any = None
         self._slice = 0.0
         self._spent = 0.0
 
@@ -168,7 +169,7 @@ class Streams:
         """Tell those that have just come."""
         arrivals, self._arrivals = self._arrivals, []
         if arrivals:
-            await self._tell(arrivals, frozenset(), False)
+            await self._tell(arrivals, frozenset(), False, is_quiet=False)
 
     async def _turn(self) -> None:
         """Look for news, and tell them."""
@@ -182,7 +183,13 @@ class Streams:
             for sees_hidden, rows in self._shown.items():
                 pages = [page for page in self._pages if page.sees_hidden is sees_hidden]
                 rows.keep_only({task_id for page in pages for task_id in page.view.ids})
-        await self._tell(list(self._pages), changed, thorough)
+        await self._tell(list(self._pages), changed, thorough, is_quiet=self._is_quiet() and not changed)
+
+    def _is_quiet(self) -> bool:
+        """Tell whether no task waits for anything else than when this was asked last."""
+        seen = self._scheduler._machine.version, self._scheduler._surveyor.latest()
+        before, self._seen = self._seen, seen
+        return before is not None and before[0] == seen[0] and before[1] is seen[1]
 
     async def _note(self, changed: Iterable[str]) -> None:
         """Count, for each page, the changes that it does not show."""
@@ -205,7 +212,9 @@ class Streams:
 
     # ---- news
 
-    async def _tell(self, pages: list[OpenPage], changed: frozenset[str] | set[str], thorough: bool) -> None:
+    async def _tell(
+        self, pages: list[OpenPage], changed: frozenset[str] | set[str], thorough: bool, *, is_quiet: bool
+    ) -> None:
         now = self._clock()
         topics = {topic for page in pages for topic in page.view.topics}
         common = {"counts": self._counts()}
@@ -219,11 +228,15 @@ class Streams:
         for page in pages:
             if page.is_waiting:
                 news = self._common_news(page, common)
-                news += await self._row_news(page, makers[page.sees_hidden], changed, thorough)
+                if thorough or page.is_behind or not is_quiet:
+                    news += await self._row_news(page, makers[page.sees_hidden], changed, thorough)
+                    page.is_behind = False
                 if news and page.is_waiting:
                     page.tell(b"".join(news), now)
-            elif page.busy_since is not None and now - page.busy_since > PATIENCE:
-                page.abort()
+            else:
+                page.is_behind = True
+                if page.busy_since is not None and now - page.busy_since > PATIENCE:
+                    page.abort()
             await self._breathe()
 
     def _common_news(self, page: OpenPage, common: dict[str, tuple[bytes, bytes]]) -> list[bytes]:
