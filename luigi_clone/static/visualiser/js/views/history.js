@@ -10,7 +10,7 @@ import { clock, duration, number, plural, UNKNOWN } from '../words.js';
 export const title = 'History';
 
 const ROWS = 50,
-  STATUSES = { '': 'Any result', DONE: 'Done', FAILED: 'Failed', RUNNING: 'Running', DISABLED: 'Disabled', PENDING: 'Pending' };
+  STATUSES = { '': 'Any result', DONE: 'Done', FAILED: 'Failed' };
 const FIELDS = ['family', 'param', 'value', 'since', 'until', 'status'];
 
 const unixOf = (text) => {
