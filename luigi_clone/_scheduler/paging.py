@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from luigi_clone._scheduling.views import Steps
 
 _MOST_ROWS = 1_000
+_MOST_ATTEMPTS = 100_000
 _MOST_IDS = 1_000_000
 
 
@@ -82,6 +83,32 @@ class LargePages(SurveyCalls):
         told = overview(self.row_maker(), self._surveyor.durations)
         return {**told, "name": socket.gethostname(), "version": ENGINE_VERSION}
 
+    def _attempts(
+        self,
+        since: float | None = None,
+        until: float | None = None,
+        worker: str | None = None,
+        family: str | None = None,
+        limit: int = 1000,
+    ) -> Steps:
+        if limit > _MOST_ATTEMPTS:
+            raise ArgumentError(f"limit must be {_MOST_ATTEMPTS:,} at most, not {limit}")
+        return self._attempts_of(since, until, worker, family, limit, self._shows_hidden)
+
+    def _attempts_of(
+        self,
+        since: float | None,
+        until: float | None,
+        worker: str | None,
+        family: str | None,
+        limit: int,
+        sees_hidden: bool,
+    ) -> Steps:
+        from luigi_clone._scheduling.activity import attempts
+
+        yield from self._surveyor.preparing()
+        return (yield from attempts(self.row_maker(sees_hidden), since, until, worker, family, limit))
+
     def _family_durations(self, since: float | None = None, until: float | None = None) -> Steps:
         from luigi_clone._scheduling.durations import by_family
 
@@ -126,6 +153,7 @@ _LARGE: dict[str, Callable[..., Steps]] = {
     "explain_task": LargePages._explain_task,
     "overview": LargePages._overview,
     "search_palette": LargePages._search_palette,
+    "attempts": LargePages._attempts,
     "family_durations": LargePages._family_durations,
 }
 
@@ -191,6 +219,21 @@ class PageCalls(LargePages):
     def overview(self) -> dict[str, Any]:
         """Return what needs attention, and what goes on: counts, the last hour, workers, resources."""
         return views.whole(self._overview())
+
+    @rpc_method()
+    def attempts(
+        self,
+        since: float | None = None,
+        until: float | None = None,
+        worker: str | None = None,
+        family: str | None = None,
+        limit: int = 1000,
+    ) -> list[dict[str, Any]]:
+        """Return runs that are going on or remembered, the ones that began or ended last first.
+
+        ``since`` and ``until`` are times in seconds between which they went on, at least in part.
+        """
+        return _list(self._attempts(since, until, worker, family, limit))
 
     @rpc_method()
     def family_durations(

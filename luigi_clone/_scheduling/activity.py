@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
+from collections import Counter, deque
+from collections.abc import Generator
+from typing import Any
 
 from luigi_clone._scheduling.attempts import Attempt
 from luigi_clone._scheduling.machine import Machine
 from luigi_clone._scheduling.model import TaskRecord
+from luigi_clone._scheduling.rows import RowMaker
 from luigi_clone.task_status import BATCH_RUNNING, RUNNING
 
 
@@ -20,14 +22,19 @@ def task_attempts(machine: Machine, task_id: str) -> list[Attempt]:
 
 
 def attempts(
-    machine: Machine,
+    maker: RowMaker,
     since: float | None,
     until: float | None,
     worker: str | None,
     family: str | None,
     limit: int,
-) -> list[Attempt]:
-    """Return up to ``limit`` runs, those that go on first, then from the latest end back."""
+) -> Generator[None, None, list[dict[str, Any]]]:
+    """Return up to ``limit`` runs, those that go on first, then from the latest end back, step by step.
+
+    ``attempt`` counts the runs of a task that are remembered; the parameters are those of a task that is
+    still known.
+    """
+    machine = maker.machine
 
     def is_meant(attempt: Attempt) -> bool:
         return (
@@ -37,13 +44,30 @@ def attempts(
             and (family is None or attempt.family == family)
         )
 
-    return list(islice(filter(is_meant, _latest_first(machine)), limit))
+    numbers: Counter[str] = Counter()
+    ended: deque[tuple[Attempt, int]] = deque(maxlen=limit)
+    kept = list(machine.attempts.ended)  # runs end while others have their turn
+    for start in range(0, len(kept), _A_WHILE):
+        for attempt in kept[start : start + _A_WHILE]:
+            numbers[attempt.task_id] += 1
+            if is_meant(attempt):
+                ended.append((attempt, numbers[attempt.task_id]))
+        yield
+    tasks = [*machine.by_status[RUNNING].values(), *machine.by_status[BATCH_RUNNING].values()]
+    running = sorted(filter(is_meant, map(_current, tasks)), key=lambda one: one.start or 0.0, reverse=True)
+    chosen = [(one, numbers[one.task_id] + 1) for one in running]
+    chosen += reversed(ended)
+    rows = []
+    for place, (attempt, number) in enumerate(chosen[:limit]):
+        task = machine.tasks.get(attempt.task_id)
+        params = {} if task is None else maker.params_of(task)
+        rows.append({**attempt._asdict(), "params": params, "attempt": number})
+        if not place % _A_WHILE:
+            yield
+    return rows
 
 
-def _latest_first(machine: Machine) -> Iterator[Attempt]:
-    running = [*machine.by_status[RUNNING].values(), *machine.by_status[BATCH_RUNNING].values()]
-    yield from sorted(map(_current, running), key=lambda attempt: attempt.start or 0.0, reverse=True)
-    yield from reversed(machine.attempts.ended)
+_A_WHILE = 1_024
 
 
 def current(task: TaskRecord) -> Attempt | None:

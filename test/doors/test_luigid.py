@@ -175,6 +175,29 @@ def test_only_an_admin_sees_hidden_parameters(closed):
         assert "1234" not in shown
 
 
+_PAGES = {
+    "task_page": {"query": "family:Login"},
+    "task_detail": {"task_id": "Login"},
+    "task_graph": {"task_id": "Login"},
+    "search_palette": {"text": "login"},
+}
+
+
+def test_pages_show_hidden_parameters_to_an_admin_only(closed):
+    task = {"worker": "w", "task_id": "Login", "family": "Login", "params": {"user": "me", "pin": "1234"}}
+    body = urlencode({"data": json.dumps({**task, "param_visibilities": {"user": 0, "pin": 1}})})
+    assert closed.ask("POST", "/api/add_task", body, Authorization=bearer(WORKER))[0] == 200
+    for token, sees in ((READ, False), (WORKER, False), (ADMIN, True), (READ, False)):
+        for name, arguments in _PAGES.items():
+            path = f"/api/{name}?" + urlencode({"data": json.dumps(arguments)})
+            status, _, shown = closed.ask("GET", path, Authorization=bearer(token))
+            assert (status, "1234" in shown) == (200, sees), (name, token)
+        for query in ("pin:1234", "pin=1234", "1234"):
+            path = "/api/task_page?" + urlencode({"data": json.dumps({"query": query})})
+            found = json.loads(closed.ask("GET", path, Authorization=bearer(token))[2])["response"]
+            assert found["total"] == int(sees), query
+
+
 def test_the_body_of_a_refused_request_is_thrown_away(closed):
     body = b"data=" + b"x" * 20_000_000
     size_before = memory(closed.process.pid)

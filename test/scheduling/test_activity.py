@@ -71,6 +71,10 @@ def test_attempts_are_chosen_by_time_worker_and_family(bench: Bench) -> None:
     assert chosen(since=6015) == ["B2", "B1", "A2"]
     assert chosen(until=6005) == ["A1"]
     assert chosen(limit=2) == ["B2", "B1"]
+    assert chosen(limit=0) == []
+    bench.run("A1")
+    latest = [(one["task_id"], one["attempt"]) for one in bench.scheduler.attempts(family="A")]
+    assert latest == [("A1", 2), ("A2", 1), ("A1", 1)]
 
 
 def test_attempts_have_the_parameters_that_may_be_shown(bench: Bench) -> None:
