@@ -12,7 +12,8 @@ function goal() {
   const back = query.get('back') ?? '';
   let to;
   try { to = new URL(back, location.href); } catch { return home.href; }
-  return to.origin === home.origin && to.pathname.startsWith(root.pathname) && !to.pathname.startsWith(`${root.pathname}api/`) ? to.href : home.href;
+  const ours = to.origin === home.origin && to.pathname.startsWith(root.pathname) && !to.pathname.startsWith(`${root.pathname}api/`);
+  return ours && to.pathname !== location.pathname ? to.href : home.href;
 }
 
 function tell(text) {
