@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from luigi_clone._scheduler.surveying import SurveyCalls
-from luigi_clone._scheduling import activity, views
+from luigi_clone._scheduling import views
 from luigi_clone._scheduling.arguments import ArgumentError
 from luigi_clone._wire.methods import rpc_method
 
@@ -124,27 +124,6 @@ class PortraitCalls(LargePortraits):
         many tasks. ``unfolded`` are ids of nodes whose tasks are told one by one all the same.
         """
         return views.whole(self._task_graph(task_id, direction, fold, include_done, limit, unfolded))
-
-    @rpc_method()
-    def attempts(
-        self,
-        since: float | None = None,
-        until: float | None = None,
-        worker: str | None = None,
-        family: str | None = None,
-        limit: int = 1000,
-    ) -> list[dict[str, Any]]:
-        """Return runs that are going on or remembered, the ones that began or ended last first.
-
-        ``since`` and ``until`` are times in seconds between which they went on, at least in part. The
-        parameters are those that are still known.
-        """
-        chosen = activity.attempts(self._machine, since, until, worker, family, limit)
-        params_of, tasks = self.row_maker().params_of, self._machine.tasks
-        return [
-            {**one._asdict(), "params": params_of(tasks[one.task_id]) if one.task_id in tasks else {}}
-            for one in chosen
-        ]
 
     @rpc_method()
     def task_detail(self, task_id: str) -> dict[str, Any]:
