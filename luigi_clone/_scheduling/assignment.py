@@ -61,7 +61,7 @@ class Assignment(Registration):
             if asker.batches:
                 self._return_unclaimed(asker, now)
             if asker.runs:
-                chosen = self._lost(asker, current_tasks)
+                chosen = self._lost(asker, current_tasks, now)
         reply = self._counts(asker)
         if not chosen and not self.paused:
             chosen = self.picker(asker, bool(assistant), now)
@@ -195,15 +195,26 @@ class Assignment(Registration):
                 return reply
         return None
 
-    @staticmethod
-    def _lost(asker: WorkerRecord, current_tasks: Collection[str]) -> list[TaskRecord]:
+    def _lost(self, asker: WorkerRecord, current_tasks: Collection[str], now: float) -> list[TaskRecord]:
         runs = asker.runs
         if list(runs) == current_tasks:  # a worker names them in the order in which it got them
             return []
         named = set(current_tasks)
         if runs.keys() <= named:
             return []
-        return [min((task for task_id, task in runs.items() if task_id not in named), key=rank_of)]
+        for task in sorted((task for task_id, task in runs.items() if task_id not in named), key=rank_of):
+            if not self._is_overdrawn(task, asker):
+                return [task]
+            self.change_status(task, PENDING, now)
+        return []
+
+    def _is_overdrawn(self, task: TaskRecord, asker: WorkerRecord) -> bool:
+        """Tell whether others hold what the task needs: they were given it while ``asker`` had vanished."""
+        resources = self.index.resources
+        return self.answers.knows_worker(asker.id) and any(
+            amount and resources[name].used > resources[name].limit
+            for name, amount in task.needs.amounts.items()
+        )
 
     def _return_unclaimed(self, asker: WorkerRecord, now: float) -> None:
         """Take back the tasks of batches that the worker was given and never started."""

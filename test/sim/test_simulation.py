@@ -64,6 +64,11 @@ def test_a_seed_replays_exactly():
     assert told == {f"{[simulate(seed) for seed in range(2)]}\n"}
 
 
+@pytest.mark.parametrize("seed", [5000136, 5001077, 6209])
+def test_what_went_wrong_once_goes_well(seed):
+    assert simulate(seed).runs > 0
+
+
 @pytest.mark.parametrize("bug", BUGS)
 def test_a_planted_bug_is_found(bug):
     steps = 0
@@ -79,7 +84,8 @@ def test_a_planted_bug_is_found(bug):
 
 SEEDS_OF = {
     "a forgotten worker does not register again": 180,
-    "a worker that is back has lost what it ran": 5000136,
+    "reports count however late they come": 41,
+    "a worker that is back has lost what it ran": 5000195,
     "a batch whose worker is back is not one any more": 5001077,
 }
 """Where to begin to look, so that the test is short."""

@@ -212,3 +212,18 @@ def test_it_keeps_its_part_in_a_task_that_was_given_to_others(bench: Bench, sinc
     with pytest.raises(RefusedError, match="comes too late"):
         bench.call("add_task", "X", lease, task_id="A", status="FAILED")
     validate(bench.machine)
+
+
+def test_what_it_does_not_run_is_left_waiting_while_others_hold_what_that_needs(bench: Bench) -> None:
+    bench.start("A", resources={"mutex": 1})
+    bench.call("add_task", "Y", task_id="B", resources={"mutex": 1})
+    bench.vanish()
+    given = bench.call("get_work", "Y", current_tasks=[])
+    assert given.response["task_id"] == "B"
+    assert bench.call("get_work", "X", current_tasks=["A"]).response["task_id"] is None
+    assert bench.status("A") == "RUNNING"
+    assert bench.ask("X") is None
+    assert bench.status("A") == "PENDING"
+    bench.call("add_task", "Y", given.lease, task_id="B", status="DONE")
+    assert bench.ask("Y") == "A"
+    validate(bench.machine)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from luigi_clone._scheduling import invariants
 from luigi_clone._scheduling.facts import story
@@ -64,6 +64,14 @@ class Run:
         self.is_known = self.is_counted = is_known
 
 
+class Image(NamedTuple):
+    """What a report may have changed of a task."""
+
+    status: str
+    lease: int
+    failures: int
+
+
 class Told:
     """What one request has told the scheduler: it holds from when the answer is sent."""
 
@@ -97,6 +105,7 @@ class Witness:
         self._told: Told | None = None
         self._accusation: Violation | None = None
         self._highest = 0
+        self._was: Image | None = None
         self._seen = self._valid_at = -1
 
     @property
@@ -140,6 +149,8 @@ class Witness:
 
     def before(self, name: str, arguments: Mapping[str, Any]) -> None:
         """Note a call that is about to be made."""
+        if name == "add_task":
+            self._was = self._image(arguments["task_id"])
         worker = arguments.get("worker")
         if name not in _SIGNS_OF_LIFE or not isinstance(worker, str):
             return
@@ -230,12 +241,32 @@ class Witness:
                 if used > LIMITS[name]:
                     self._accuse(f"{task_id} is given to {worker}: {used} of {name} are used", task_id)
 
+    def _image(self, task_id: str) -> Image | None:
+        record = self._machine.tasks.get(task_id)
+        return None if record is None else Image(record.status, record.lease, len(record.more.failures))
+
+    def _check_late(self, task_id: str, worker: str, status: str, lease: int) -> None:
+        """Judge a report of a run: it counts unless the task was given anew, is DONE, or its end was told.
+
+        A worker that is heard of again by it goes on with what it runs.
+        """
+        was, now = self._was, self._image(task_id)
+        if was is None or not (lease < abs(was.lease) or was.status == DONE or was.lease == -lease):
+            return
+        goes_on = now is not None and now.status == RUNNING and now.lease == was.lease != -lease
+        if now is None or now.failures > was.failures or not (now.status == was.status or goes_on):
+            self._accuse(
+                f"{worker} says too late that {task_id} is {status}: it was {was} and is {now}", task_id
+            )
+
     def _reported(self, arguments: Mapping[str, Any], ticket: Ticket, outcome: Outcome) -> None:
         task_id, worker, status = arguments["task_id"], arguments["worker"], arguments.get("status", PENDING)
         record = self._machine.tasks.get(task_id)
         if isinstance(outcome, RefusedError) and outcome.status != 409:
             self._accuse(f"what {worker} says of {task_id} is refused: {outcome.reason}", task_id)
         is_run = arguments.get("runnable", True) is None
+        if ticket.lease is not None and (is_run or status == RUNNING):
+            self._check_late(task_id, worker, status, ticket.lease)
         grant = self.grants.get(ticket.lease or 0)
         if is_run and status in (DONE, FAILED) and grant is not None and worker == grant.worker:
             in_touch = self._silences.get(worker, 0) == grant.silences and not self._is_silent(worker)
