@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from functools import partial
+from heapq import merge
 from itertools import islice
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -94,6 +95,8 @@ class Selection:
         self.total = sum(counts[state] for state in states)
         self.is_whole = test is None
         """Whether almost every task of the lists belongs there."""
+        self.is_everything = test is None and self.total == len(maker.machine.tasks)
+        """Whether all tasks are asked for."""
         self._maker = maker
         self._states = [state for state in states if counts[state]]
         self._tasks = tasks
@@ -211,6 +214,8 @@ def ordered(
                     return best[offset:wanted]
                 yield
         return best[offset:]
+    if sort == "updated" and selection.is_everything and maker.survey.in_order and wanted <= _AT_ONCE:
+        return list(islice(_by_change(maker, descending), offset, wanted))
     key = _key(maker, sort)
     worst: Any = None
     for tasks, still in selection.lists():
@@ -226,6 +231,13 @@ def ordered(
             yield
     best.sort(key=key, reverse=descending)
     return best[offset:wanted]
+
+
+def _by_change(maker: RowMaker, descending: bool) -> Iterator[TaskRecord]:
+    """Return all tasks by their last change, where those of each status stand in this order."""
+    statuses = [tasks.values() for tasks in maker.machine.by_status.values()]
+    ways = [reversed(tasks) if descending else iter(tasks) for tasks in statuses]
+    return merge(*ways, key=attrgetter("updated"), reverse=descending)
 
 
 def _better(

@@ -51,6 +51,9 @@ class Survey:
         """The tasks that no worker makes and that are not there yet: PENDING, waiting for nothing."""
         self.absent = 0
         """How many tasks are FAILED, and are such inputs."""
+        self.in_order = True
+        """Whether the tasks of each status stand in the order in which they came to it: after a restart they
+        may not; what comes later always does."""
         self.troubles: dict[tuple[str, str], Trouble] = {}
         """Family and own state of tasks that need attention → what is known of these."""
 
@@ -96,13 +99,30 @@ def survey(machine: Machine, now: float, durations: Durations) -> Surveying:
         yield from _spread(machine, some, made.causes)
     yield from _count_waiting(machine, made)
     for status, state in _PLAIN.items():
+        order = _Order(status)
         for some in _slices(machine.by_status[status].values()):
             for family, number in Counter(map(_family, some)).items():
                 made.families.setdefault(family, Counter())[state] += number
+            made.in_order = made.in_order and order.goes_on(some)
             yield
     yield from _count_held(machine, made)
     yield from durations.catch_up(machine.attempts)
     return made
+
+
+class _Order:
+    """Whether the tasks of a status stand in the order in which they came to it, as far as was looked."""
+
+    def __init__(self, status: str, latest_first: bool = False) -> None:
+        self._status = status
+        self._latest_first = latest_first
+        self._last: list[float] = []
+
+    def goes_on(self, tasks: list[TaskRecord]) -> bool:
+        """Tell whether these stand in order, after those before."""
+        times = [*self._last, *(task.updated for task in tasks if task.status is self._status)]
+        self._last = times[-1:]
+        return times == sorted(times, reverse=self._latest_first)
 
 
 def _slices(tasks: Iterable[TaskRecord], size: int = A_WHILE) -> Iterator[list[TaskRecord]]:
@@ -156,7 +176,9 @@ def _spread(
 def _count_waiting(machine: Machine, made: Survey) -> Generator[None, None, None]:
     derived, families, causes = made.derived, made.families, made.causes
     for status in (FAILED, PENDING):
+        order = _Order(status, latest_first=True)
         for some in _slices(reversed(machine.by_status[status].values())):
+            made.in_order = made.in_order and order.goes_on(some)
             for task in some:
                 if task.status is not status:
                     continue  # it was, when this began

@@ -119,11 +119,26 @@ def test_pages_and_orders(bench: Bench) -> None:
     assert bench.ids(offset=3, limit=4) == everything[3:7]
     assert bench.ids(sort="state", descending=True)[0] == "Done"
     assert bench.ids(sort="family")[:3] == ["Nobody", "Done", "Failed"]
-    assert bench.ids(sort="updated")[-1] in ("Done", "OnReady", "Far")
+    assert bench.ids(sort="updated")[-1] in ("Done", "OnReady", "Far", "Nobody")
     bench.add("Urgent", priority=9)
     assert bench.ids(sort="priority", descending=True)[0] == "Urgent"
     assert set(bench.ids(sort="worker", descending=True)[:3]) == {"Done", "Failed", "Runs"}
     assert bench.ids(sort="took", descending=True)[0] in ("Done", "Failed", "Runs")
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_the_last_change_comes_first(bench: Bench, mixed: bool) -> None:
+    for number in range(5):
+        bench.now += 10
+        bench.add(f"Late{number}")
+    done = bench.scheduler._machine.by_status["PENDING"]
+    if mixed:  # as a restart may leave them
+        done["Late1"] = done.pop("Late1")
+    assert bench.ids(sort="updated", descending=True)[:4] == ["Late4", "Late3", "Late2", "Late1"]
+    assert bench.ids(sort="updated", descending=True, offset=1, limit=2) == ["Late3", "Late2"]
+    assert bench.ids(sort="updated")[-4:] == ["Late1", "Late2", "Late3", "Late4"]
+    assert bench.ids("status:ready", sort="updated", descending=True)[0] == "Late4"
+    assert bench.scheduler._surveyor.latest().in_order is not mixed
 
 
 def test_queries(bench: Bench) -> None:
