@@ -309,6 +309,15 @@ def test_a_log_that_is_not_there_says_why(beside, bare):
     assert page.get_by_role("button", name="Follow").is_disabled()
 
 
+def test_an_attempt_whose_log_is_not_kept_leads_to_those_that_are(beside, bare):
+    task_id = bare.start(name())
+    bare.write(task_id, "all there is\n")
+    page = beside.open(f"#/task?id={task_id}&attempt=7")
+    beside.expect(".lognote").to_contain_text("No log is kept of attempt 7.")
+    page.locator(".logbar").get_by_role("button", name="Attempt 1").click()
+    beside.expect(".log").to_contain_text("all there is")
+
+
 def test_a_hostile_task_only_says_what_it_says(beside, bare):
     task_id = bare.start(family := name(), params={"x": HOSTILE})
     bare.call(

@@ -128,7 +128,8 @@ export class LogView {
   }
 
   told({ attempts, running, text }) {
-    const several = attempts.length > 1 ? attempts : [];
+    const known = attempts.some((each) => each.attempt === this.shownAttempt),
+      several = attempts.length > 1 || !known ? attempts : [];
     const key = `${several.map((each) => each.attempt)} ${this.shownAttempt}`;
     if (key !== this.segKey) {
       this.segKey = key;
@@ -174,6 +175,8 @@ export class LogView {
           'No log is kept of this task.',
           'It has not run yet, it wrote nothing, the scheduler was started after it ran, or its worker keeps no logs: remove log_dir=none from [worker]. On the machine of the worker, `luigi logs --local` reads the files.',
         );
+    } else if (!attempts.some((each) => each.attempt === this.shownAttempt)) {
+      this.explain(`No log is kept of attempt ${this.shownAttempt}.`, 'Choose another one above.');
     } else if (this.holes)
       this.explain(
         '',
