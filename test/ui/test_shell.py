@@ -9,6 +9,7 @@ import pytest
 from test.doors.servers import luigid
 from test.ui.conftest import Scheduler, shown_in
 
+LIMIT = "input[aria-label='Limit of noaa_api']"
 VIEWS = ["overview", "tasks", "graph", "timeline", "workers", "history"]
 
 
@@ -154,6 +155,32 @@ def test_lost_contact_is_told_and_mended(browser, tmp_path):
         assert "1 change caught up" in page.locator(".toast").inner_text()
         assert page.locator("#banner").inner_text() == ""
         context.close()
+
+
+def test_a_hidden_page_gives_its_connection_back_and_catches_up_when_it_is_looked_at(shown, scheduler):
+    page = shown.page
+    page.add_init_script("Object.defineProperty(document, 'hidden', { get: () => window.isAway === true })")
+    page.clock.install()
+    shown.open("#/workers")
+    shown.expect(LIMIT).to_have_value("3")
+    with page.expect_event("requestfailed", lambda request: "api/stream" in request.url):
+        _look(page, away=True)
+        page.clock.fast_forward(21_000)
+    scheduler.call("update_resource", resource="noaa_api", amount=7)
+    try:
+        with page.expect_request("**/api/stream*"):
+            _look(page, away=False)
+        shown.expect(LIMIT).to_have_value("7")
+        shown.expect("#live[data-state=on]").to_be_attached()
+        assert page.locator(".toast").count() == 0
+    finally:
+        scheduler.call("update_resource", resource="noaa_api", amount=3)
+
+
+def _look(page, *, away):
+    page.evaluate(
+        "away => { window.isAway = away; document.dispatchEvent(new Event('visibilitychange')); }", away
+    )
 
 
 def test_nobody_is_signed_out_where_nobody_signs_in(shown):

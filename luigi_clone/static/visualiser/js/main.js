@@ -124,6 +124,15 @@ async function show() {
 
 // -- pause, theme, clock
 
+const REST_AFTER = 20; // seconds: a short look elsewhere costs nothing
+let resting = 0;
+
+function restWhileHidden() {
+  clearTimeout(resting);
+  if (document.hidden) resting = setTimeout(() => news.rest(), 1000 * REST_AFTER);
+  else news.wake();
+}
+
 let isPaused = false;
 
 function showPaused(paused) {
@@ -163,6 +172,7 @@ async function boot() {
   showTheme();
   addEventListener('hashchange', show);
   addEventListener('pagehide', () => news.close());
+  document.addEventListener('visibilitychange', restWhileHidden);
   addEventListener('pageshow', event => { if (event.persisted) location.reload(); });
   find('.skip').addEventListener('click', event => { event.preventDefault(); main.focus(); });
   listen({ go: view => { location.hash = `#/${view}`; }, palette, view: () => shown?.handle });

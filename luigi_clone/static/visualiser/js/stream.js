@@ -18,6 +18,7 @@ export class News {
     this._timer = 0;
     this._due = 0;
     this._lost = false;
+    this._rests = false;
     this._ended = false;
     /** Unix seconds of the server minus those of this machine. */
     this.skew = 0;
@@ -52,6 +53,22 @@ export class News {
     this._lose(0);
   }
 
+  /** Give the connection back while nobody looks: of all tabs together a browser opens but six to one server. */
+  rest() {
+    if (this._lost || this._ended) return;
+    clearTimeout(this._timer);
+    this._stream?.close();
+    this._stream = null;
+    this._rests = true;
+  }
+
+  /** Somebody looks again: go on, with what has changed meanwhile. */
+  wake() {
+    if (!this._rests) return;
+    this.heard = Date.now() / 1000;
+    this._connect();
+  }
+
   /** End it for good. */
   close() {
     this._ended = true;
@@ -60,7 +77,7 @@ export class News {
   }
 
   _reopenSoon() {
-    if (this._lost || this._ended) return;
+    if (this._lost || this._rests || this._ended) return;
     clearTimeout(this._timer);
     this._timer = setTimeout(() => this._connect(), 40);
   }
@@ -100,10 +117,11 @@ export class News {
   async _found() {
     this._wait = FIRST_WAIT;
     this._shell.state('on', {});
-    if (!this._lost) return;
-    this._lost = false;
+    const wasLost = this._lost;
+    if (!wasLost && !this._rests) return;
+    this._lost = this._rests = false;
     const told = await Promise.allSettled([...this._watches].map(({ handlers }) => handlers.back?.()));
-    this._shell.back(told.reduce((sum, one) => sum + (Number(one.value) || 0), 0));
+    if (wasLost) this._shell.back(told.reduce((sum, one) => sum + (Number(one.value) || 0), 0));
   }
 
   _lose(status) {
