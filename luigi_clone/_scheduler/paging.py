@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-import socket
+import os
 from collections.abc import Callable, Generator
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -81,7 +81,7 @@ class LargePages(SurveyCalls):
 
         yield from self._surveyor.preparing()
         told = overview(self.row_maker(), self._surveyor.durations)
-        return {**told, "name": socket.gethostname(), "version": ENGINE_VERSION}
+        return {**told, "name": os.uname().nodename, "version": ENGINE_VERSION}
 
     def _attempts(
         self,

@@ -68,6 +68,11 @@ class PageFiles:
             self._look()
         return self._files.get(path)
 
+    def is_folder(self, path: str) -> bool:
+        """Tell whether there are files below a path."""
+        below = path.rstrip("/") + "/" if path else ""
+        return any(file.startswith(below) for file in self._files)
+
     def _look(self) -> None:
         """Read all files anew if one of them has changed; they are few and small."""
         stamps = dict(self._found())
@@ -114,13 +119,14 @@ class PageFileHandler(GuardedHandler):
         self._files = files
 
     def get(self, path: str) -> None:
-        """Answer with a file; 404 if there is none."""
+        """Answer with a file; 403 to a folder and to what leads out of it, 404 if there is none."""
         versioned = _VERSIONED.fullmatch(path)
         version, path = versioned.groups() if versioned else ("", path)
         file = self._files.find(path)
         if file is None:
-            self.set_status(404)
-            self.finish(error_page(404))
+            status = 403 if ".." in path.split("/") or self._files.is_folder(path) else 404
+            self.set_status(status)
+            self.finish(error_page(status))
             return
         body, self._etag = file.body, f'"{file.digest}"'
         if file.compressed is not None and "gzip" in self.request.headers.get("Accept-Encoding", ""):
