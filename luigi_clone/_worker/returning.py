@@ -92,13 +92,19 @@ class Returning(RunningTasks):
         members.update(member.task_id for member in self._batch_running_tasks.get(granted or "", ()))
         self._announce_running()
         needed: set[str] = set()
+        made: set[str] = set()
         for task_id, (task, status, runnable) in latest.items():
             if task_id in going:
                 needed.update(self._needs_of(task_id) or ())
             elif task_id not in members and status != DONE:
-                needed.update(self._announce(task, status, runnable))
+                if status not in (UNKNOWN, DISABLED) and self._is_complete(task, otherwise=False):
+                    made.add(task_id)  # by somebody else, meanwhile
+                    self._register(task, DONE, False, None)
+                else:
+                    needed.update(self._announce(task, status, runnable))
         # what was told before is known to the summary
         del self._add_task_history[history:]
+        self._keep_as_complete(made, latest)
         for task_id, (task, status, _) in latest.items():
             if task_id in needed and status == DONE and task_id not in going:
                 self._announce_done(task)
@@ -121,9 +127,6 @@ class Returning(RunningTasks):
         if status in (UNKNOWN, DISABLED):
             self._register(task, status, bool(runnable), None)
             return []
-        if self._is_complete(task, otherwise=False):  # somebody else has made it meanwhile
-            self._register(task, DONE, False, None)
-            return []
         # A failed one is tried again, as it is by a worker that begins.
         needs = self._needs_of(task.task_id)
         try:
@@ -132,6 +135,21 @@ class Returning(RunningTasks):
             logger.exception("Could not register how %s is batched", task)
         self._register(task, PENDING, runnable is not False, needs)
         return needs or []
+
+    def _keep_as_complete(
+        self, made: set[str], latest: dict[str, tuple[Task, str | None, bool | None]]
+    ) -> None:
+        """Let the summary count tasks as found complete, or as done in the end where they had failed."""
+        if not made:
+            return
+        history = self._add_task_history
+        failed = {task.task_id for task, status, _ in history if status == FAILED} & made
+        found = made - failed
+        history[:] = [
+            (task, DONE if status == PENDING and task.task_id in found else status, runnable)
+            for task, status, runnable in history
+        ]
+        history.extend((latest[task_id][0], DONE, None) for task_id in failed)
 
     def _announce_done(self, task: Task) -> None:
         """Tell of a task that others wait for; one whose output is gone meanwhile is scheduled again."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import luigi
 import pytest
 
+from luigi_clone import execution_summary
 from luigi_clone.scheduler import Scheduler
 from luigi_clone.worker import Worker
 
@@ -47,6 +48,24 @@ def test_what_others_have_made_meanwhile_is_not_made_again(scheduler, forgotten)
     assert task.status == "DONE"
     assert "w" in task.stakeholders
     assert scheduler.get_work(worker="w")["task_id"] == Made("b").task_id
+
+
+def test_the_summary_counts_what_others_have_made_as_complete(scheduler, forgotten):
+    Made.complete_ones.add("a")
+    forgotten._register_again()
+    categories = execution_summary._summary_dict(forgotten)
+    assert categories["already_done"] == {Made("a")}
+    assert categories["still_pending_not_ext"] == {Made("b")}
+
+
+def test_the_summary_counts_a_failed_task_that_others_have_made_as_done(scheduler, forgotten):
+    forgotten._add_task_history.append((Made("a"), "FAILED", None))
+    Made.complete_ones.update("ab")
+    forgotten._register_again()
+    categories = execution_summary._summary_dict(forgotten)
+    assert categories["failed"] == set()
+    assert categories["completed"] == {Made("a")}
+    assert categories["already_done"] == {Made("b")}
 
 
 def test_a_task_that_cannot_be_asked_is_registered_as_it_was(scheduler, forgotten):
