@@ -35,6 +35,8 @@ ARGUMENTS = [
 ]
 VENDOR = Path(luigi_clone.__file__).parent / "static" / "vendor"
 PAGE = "/static/visualiser/index.html"
+DAYS = 70
+"""How many tasks ``Day`` the pipeline has. It is not imported here: all tests would know its tasks then."""
 WAIT = 15_000  # ms; generous: a page is there in a fraction of a second
 
 CONFIG = """
@@ -127,9 +129,9 @@ def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scheduler]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """The browser that all tests of the page share."""
+    """The browser that the tests of a module share: while it runs, so does an event loop in this thread."""
     require_service("Chromium", CHROMIUM, "install Debian's package chromium")
     with playwright.sync_playwright() as started:
         running = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
@@ -220,7 +222,7 @@ def shown_in(browser: Any, url: str, **how: Any) -> Iterator[Shown]:
         context.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def context(browser: Any) -> Iterator[Any]:
     """A context with the files of the page in its cache: nothing is kept in it otherwise."""
     made = browser.new_context(

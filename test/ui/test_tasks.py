@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from test.ui.pipeline import DAYS
+from test.ui.conftest import DAYS
 
 ROWS = ".tasks tbody tr"
 

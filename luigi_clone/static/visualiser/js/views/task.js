@@ -39,9 +39,12 @@ class TaskView {
       this.missing();
       return;
     }
+    const { id } = this;
+    let detail;
     try {
-      this.detail = await call('task_detail', { task_id: this.id });
+      detail = await call('task_detail', { task_id: id });
     } catch (error) {
+      if (this.closed || this.id !== id) return;
       put(
         this.main,
         h('div', { class: 'title' }, h('h1', { text: 'Task' })),
@@ -53,8 +56,9 @@ class TaskView {
       );
       return;
     }
-    if (this.closed) return;
-    if (!this.detail.known) {
+    if (this.closed || this.id !== id) return;
+    this.detail = detail;
+    if (!detail.known) {
       this.missing();
       this.watch();
       return;
@@ -155,13 +159,14 @@ class TaskView {
     clearTimeout(this.timer);
     this.timer = undefined;
     this.asked = Date.now();
+    const { id } = this;
     let detail;
     try {
-      detail = await call('task_detail', { task_id: this.id });
+      detail = await call('task_detail', { task_id: id });
     } catch {
       return; // the banner tells it; what is shown stays
     }
-    if (this.closed) return;
+    if (this.closed || this.id !== id) return;
     if (!detail.known) {
       if (!this.parts) this.missing();
       return;
@@ -177,12 +182,16 @@ class TaskView {
   }
 
   async describe() {
+    const { id } = this;
+    let about;
     try {
-      this.about = await call('describe_family', { family: this.detail.family });
+      about = await call('describe_family', { family: this.detail.family });
     } catch {
       return;
     }
-    if (!this.closed) this.render();
+    if (this.closed || this.id !== id || !this.parts) return; // another task is shown meanwhile
+    this.about = about;
+    this.render();
   }
 
   render() {
